@@ -1,0 +1,69 @@
+package catalog
+
+// Kind says what a table-like name is.
+type Kind uint8
+
+// The kinds of object.
+const (
+	Table Kind = iota + 1
+	View
+	Sequence
+	// SystemView is a table of information_schema, performance_schema, sys or mysql.
+	SystemView
+)
+
+// Schema is all that one schema defines at one version. It is immutable.
+type Schema struct {
+	Name     string
+	Exists   bool
+	Objects  map[string]*Object  // by name, folded as the warehouse folds
+	Routines map[string]*Routine // by "procedure name" or "function name", name in lower case
+	Events   map[string]*Program
+}
+
+// Object is a table, view or sequence.
+type Object struct {
+	Schema, Name string
+	Kind         Kind
+	Columns      []string
+	// Engine is the storage engine of a base table, upper case.
+	Engine string
+	// Union lists the tables of a MERGE table, as schema and name.
+	Union [][2]string
+	// External says how a table reaches outside of this server ("FEDERATED …"); "" when it does not.
+	External string
+	// Definition is the view's body as the warehouse prints it; to be read in the view's own schema.
+	Definition string
+	Definer    string
+	Triggers   []*Program
+	// Children are tables whose rows change when rows of this one are deleted or updated.
+	Children []Cascade
+	// Expressions are texts of generated columns, defaults and checks that call something.
+	Expressions []string
+}
+
+// Cascade is a foreign key of another table that acts on deletes or updates of this one.
+type Cascade struct {
+	Schema, Name       string // the child
+	OnDelete, OnUpdate bool   // CASCADE, SET NULL or SET DEFAULT
+}
+
+// Program is a trigger's, event's or routine's body with what it is read under.
+type Program struct {
+	Schema, Name string
+	Event        string // INSERT, UPDATE, DELETE of a trigger
+	Body         string // the action statement or body
+	SQLMode      string
+	Charset      string // character_set_client at creation
+	Definer      string
+}
+
+// Routine is a stored procedure or function.
+type Routine struct {
+	Program
+	Function bool
+	// Foreign: the body is no SQL that can be read (a UDF or another language).
+	Foreign bool
+	// Readable: the service account could read the body. An unreadable one is opaque.
+	Readable bool
+}

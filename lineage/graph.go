@@ -1,0 +1,128 @@
+package lineage
+
+import "sluice/parser"
+
+// Object is a table, view or other named object of the warehouse, spelt as the catalog spells it
+// (lower case when the warehouse folds names).
+type Object struct{ Schema, Name string }
+
+// String gives schema.name.
+func (o Object) String() string { return o.Schema + "." + o.Name }
+
+// SourceKind says where data of a flow comes from.
+type SourceKind uint8
+
+// The kinds of source.
+const (
+	// TableSource is a base table (or sequence) of a project schema.
+	TableSource SourceKind = iota + 1
+	// CarrierSource is session state that may carry labels: "@v" a user variable, "@@v" a system
+	// variable that holds text, "temporary s.t" a temporary table, "last_insert_id",
+	// "diagnostics", "prepared n" … Labels.Expand replaces it by what it carries.
+	CarrierSource
+	// SystemSource is other people's data: logs, process lists, statistics with samples (contract 2;
+	// issue "side doors"). Object names it. Refused while any project is protected.
+	SystemSource
+	// OpaqueSource is data whose origin cannot be read through: a server file, a federated table,
+	// dynamic SQL inside a routine. Detail says what.
+	OpaqueSource
+)
+
+// Source is what a flow reads.
+type Source struct {
+	Kind   SourceKind
+	Object Object // of a TableSource or SystemSource; for OpaqueSource what names it, if anything
+	Name   string // of a CarrierSource; detail of an OpaqueSource
+	// Via are the views and routines of project schemas that the data is read through, outermost first.
+	Via []Object
+}
+
+// SinkKind says where data comes to rest.
+type SinkKind uint8
+
+// The kinds of sink.
+const (
+	TableSink   SinkKind = iota + 1 // a table; also a view's or trigger's target, an FK cascade's
+	ResultSink                      // the result set shown to the client
+	FileSink                        // a server file, an external or federated table, a replication stream
+	CarrierSink                     // session state: see CarrierSource for the names
+)
+
+// Sink is where a flow ends.
+type Sink struct {
+	Kind   SinkKind
+	Object Object // of a TableSink
+	Name   string // of a CarrierSink; the path or object of a FileSink
+}
+
+// Flow is one edge of the graph.
+type Flow struct {
+	Source Source
+	Sink   Sink
+	// Implicit: the sink only tells about the data (filter, join, group, order). Both kinds count.
+	Implicit bool
+}
+
+// Write is an object that the statement changes, for seals and announcements.
+type Write struct {
+	Object Object
+	// Definition: the object is created, altered, renamed or dropped, not only its rows.
+	Definition bool
+}
+
+// Graph is what one statement does with data. It is immutable once traced and shared by sessions.
+type Graph struct {
+	Kind string // as parser.Statement.Kind
+	Tier parser.Tier
+	// Flows are sorted and unique.
+	Flows []Flow
+	// Reads and Writes list all tables read and changed, views, triggers and cascades read through;
+	// Names lists the views and routines themselves that were read through.
+	Reads  []Object
+	Writes []Write
+	Names  []Object
+	// Refused says why the statement is not understood; "" when it is. A refused statement may
+	// touch anything.
+	Refused string
+	// Opaque lists what could not be read through; it could reach any project.
+	Opaque []string
+	// Metadata: the statement is only a question about definitions, or only changes session state.
+	Effects Effects
+}
+
+// Effects is what a statement does to session state and definitions, for steps 1 and 8 of its trip.
+type Effects struct {
+	// Use is the schema that USE makes current.
+	Use string
+	// Mode and Charset: the statement may change sql_mode or the client character set (also CALL,
+	// a function that is not known to leave them alone …): ask the warehouse before the next
+	// text whose meaning depends on them.
+	Mode, Charset bool
+	// CharsetName is the literal that SET NAMES or SET character_set_client names, lower case, if any.
+	CharsetName string
+	// CreatesTemporary and DropsTemporary are the temporary tables that come and go.
+	CreatesTemporary, DropsTemporary []Object
+	// Routine: stored code runs, which may create temporary tables or set variables.
+	Routine bool
+	// Dynamic is set for PREPARE, EXECUTE, EXECUTE IMMEDIATE and DEALLOCATE.
+	Dynamic *parser.Dynamic
+	// Kill is set for KILL.
+	Kill *Kill
+	// CreatesSchema and DropsSchema are set for CREATE and DROP DATABASE.
+	CreatesSchema, DropsSchema string
+	// LocalFile: the warehouse will ask the client for a file (LOAD DATA LOCAL INFILE).
+	LocalFile bool
+	// Definitions: the statement changes definitions that other gateways must hear of first.
+	Definitions []Object
+	// ProcessList: the statement shows other sessions' statement texts (SHOW PROCESSLIST).
+	ProcessList bool
+	// Diagnostics: the statement reads the diagnostics of the one before (SHOW WARNINGS …), so it
+	// must not disturb them and shows what they carry.
+	Diagnostics bool
+}
+
+// Kill is a KILL statement that names a connection by a number.
+type Kill struct {
+	ID    uint64
+	Query bool
+}

@@ -1,0 +1,11 @@
+// Package wire turns MySQL protocol bytes into values and values into bytes.
+//
+// It takes an io.Reader, an io.Writer or a payload in memory and gives packets, the messages
+// inside them, and for the answer of a warehouse a [Walker] that follows the packets where they
+// lie in the read buffer. It decides nothing, logs nothing and starts no goroutine. No input
+// makes it panic, read past a payload, or take memory for bytes that have not arrived: what
+// does not fit the protocol is a [*MalformedError].
+//
+// Page names in the comments are those of the MySQL "Client/Server Protocol" manual; where
+// MariaDB differs the page of its protocol reference is named.
+package wire

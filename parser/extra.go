@@ -19,6 +19,22 @@ type Extra struct {
 	Program *Program
 	// Dynamic is set when the statement runs or prepares a text that is a value.
 	Dynamic *Dynamic
+	// File is set for SELECT … INTO OUTFILE|DUMPFILE that a recogniser cut out: the file's name.
+	File string
+	// Explained: the statement is run or planned and a report about it goes to the client
+	// (EXPLAIN, ANALYZE), so all that it reads tells something to the result.
+	Explained bool
+	// Table is a CREATE or ALTER TABLE that a recogniser read; Node is its query, if it has one.
+	Table *TableDefinition
+	// Control: the statement moves no data of tables (XA, FLUSH, replication verbs …).
+	Control bool
+	// Private says that the statement shows other people's data or moves whole files or streams of
+	// data past all tables: what it is, "" when it does not.
+	Private string
+	// Kill is the connection that KILL names by number.
+	Kill *Killed
+	// Locals are the names of parameters and local variables that a body declares, lower case.
+	Locals []string
 	// SessionState: settings that the statement may change for itself or for the session
 	// (SET STATEMENT sql_mode=…), lower-case names.
 	Settings []string
@@ -76,4 +92,20 @@ type Dynamic struct {
 	Verb string
 	// Using are the expressions of EXECUTE … USING.
 	Using []string
+}
+
+// Killed is what a KILL statement ends.
+type Killed struct {
+	ID    uint64
+	Query bool
+}
+
+// TableDefinition is what counts of a CREATE or ALTER TABLE that the tree parser does not read.
+type TableDefinition struct {
+	Schema, Name              string
+	Temporary, Replace, Alter bool
+	Engine                    string // upper case
+	Reaches                   string // CONNECTION or DIRECTORY: the table reaches outside
+	Union                     []Named
+	RenameTo, Exchange        *Named
 }

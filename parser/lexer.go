@@ -1,0 +1,355 @@
+package parser
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Error is a text that has no single meaning, or that no reader of ours understands.
+type Error struct {
+	Construct    string
+	Reason       string
+	Line, Column int // from 1
+}
+
+func (e *Error) Error() string {
+	return fmt.Sprintf("%s at line %d column %d: %s", e.Construct, e.Line, e.Column, e.Reason)
+}
+
+// maxTokens and maxDepth bound what one statement may cost.
+const (
+	maxTokens = 1 << 21
+	maxDepth  = 1000
+)
+
+// lexer reads a text as the warehouse would. It writes the canonical text and its tokens.
+type lexer struct {
+	in  string
+	pos int
+	r   Reading
+
+	out      strings.Builder
+	respelt  bool // the canonical text differs from the client's
+	tokens   []Token
+	inside   bool // within an executed comment
+	depth    int
+	modeFree bool
+}
+
+// lexed is one text in canonical spelling.
+type lexed struct {
+	text     string
+	tokens   []Token
+	modeFree bool
+}
+
+func lex(text string, r Reading) (*lexed, error) {
+	l := &lexer{in: text, r: r, modeFree: ModeFree(text)}
+	if r.Mode&ForeignGrammar != 0 {
+		return nil, l.fault("sql_mode", "ORACLE, MSSQL, DB2, POSTGRESQL and MAXDB change the grammar itself and are not understood; set another sql_mode")
+	}
+	if len(text) > 1<<30 {
+		return nil, l.fault("text", "it is too long")
+	}
+	l.tokens = make([]Token, 0, 16+len(text)/6)
+	if err := l.run(); err != nil {
+		return nil, err
+	}
+	out := text
+	if l.respelt {
+		out = l.out.String()
+	}
+	return &lexed{text: out, tokens: l.tokens, modeFree: l.modeFree}, nil
+}
+
+func (l *lexer) fault(construct, reason string) error {
+	line := 1 + strings.Count(l.in[:l.pos], "\n")
+	column := 1 + l.pos - (strings.LastIndexByte(l.in[:l.pos], '\n') + 1)
+	return &Error{Construct: construct, Reason: reason, Line: line, Column: column}
+}
+
+// respell begins a canonical text of its own, equal so far to what was read.
+func (l *lexer) respell() {
+	if !l.respelt {
+		l.respelt = true
+		l.out.WriteString(l.in[:l.pos])
+	}
+}
+
+// at is the position in the canonical text.
+func (l *lexer) at() int32 {
+	if l.respelt {
+		return int32(l.out.Len())
+	}
+	return int32(l.pos)
+}
+
+// take copies n bytes of the text to the canonical text.
+func (l *lexer) take(n int) {
+	if l.respelt {
+		l.out.WriteString(l.in[l.pos : l.pos+n])
+	}
+	l.pos += n
+}
+
+func (l *lexer) token(kind TokenKind, n int) error {
+	if len(l.tokens) >= maxTokens {
+		return l.fault("statement", "it has too many tokens")
+	}
+	start := l.at()
+	l.take(n)
+	l.tokens = append(l.tokens, Token{kind, start, start + int32(n)})
+	return nil
+}
+
+func (l *lexer) peek(n int) byte {
+	if l.pos+n < len(l.in) {
+		return l.in[l.pos+n]
+	}
+	return 0
+}
+
+func (l *lexer) run() error {
+	for l.pos < len(l.in) {
+		if err := l.next(); err != nil {
+			return err
+		}
+	}
+	if l.inside {
+		return l.fault("executable comment", "it is not closed")
+	}
+	return nil
+}
+
+func (l *lexer) next() error {
+	c := l.in[l.pos]
+	switch {
+	case c == ' ' || (c >= '\t' && c <= '\r'):
+		l.take(1)
+		return nil
+	case c < ' ' || c == 0x7f:
+		return l.fault("control byte", fmt.Sprintf("0x%02X outside of a string has no single meaning", c))
+	case c == '/' && l.peek(1) == '*':
+		return l.comment()
+	case c == '*' && l.peek(1) == '/' && l.inside:
+		l.respell()
+		l.pos += 2
+		l.out.WriteByte(' ')
+		l.inside = false
+		return nil
+	case c == '#':
+		return l.lineComment(1)
+	case c == '-' && l.peek(1) == '-':
+		return l.dashes()
+	case c == '\'':
+		return l.quoted(String, 0)
+	case c == '"':
+		if l.r.Mode&ANSIQuotes != 0 {
+			return l.quoted(QuotedName, 0)
+		}
+		return l.quoted(String, 0)
+	case c == '`':
+		return l.quoted(QuotedName, 0)
+	case c == '@':
+		return l.variable()
+	case c >= '0' && c <= '9', c == '.' && isDigit(l.peek(1)) && !l.afterName():
+		return l.number()
+	case isWordByte(c):
+		return l.word()
+	case c == '?':
+		return l.token(Parameter, 1)
+	default:
+		return l.punctuation()
+	}
+}
+
+// afterName tells whether a '.' here qualifies a name, as in `t.1a`.
+func (l *lexer) afterName() bool {
+	if len(l.tokens) == 0 {
+		return false
+	}
+	last := l.tokens[len(l.tokens)-1]
+	return last.isName() && last.End == l.at()
+}
+
+func isDigit(c byte) bool { return c >= '0' && c <= '9' }
+
+func isWordByte(c byte) bool {
+	return c == '_' || c == '$' || c >= 0x80 || (c|0x20 >= 'a' && c|0x20 <= 'z') || isDigit(c)
+}
+
+// dollarProbe is how the mysql client asks a server at start-up whether it knows dollar quotes.
+const dollarProbe = "SELECT $$"
+
+// word reads a keyword or an unquoted name. Bytes above ASCII must be letters of UTF-8: readers
+// differ over anything else (sql.md 2.3).
+func (l *lexer) word() error {
+	if l.in[l.pos] == '$' && l.r.Dialect.Flavor == MySQL && strings.TrimSpace(l.in) != dollarProbe {
+		return l.fault("$", "a name that begins with a dollar sign must be quoted: MySQL may read a dollar-quoted string")
+	}
+	n := 0
+	for l.pos+n < len(l.in) && isWordByte(l.in[l.pos+n]) {
+		if l.in[l.pos+n] < utf8.RuneSelf {
+			n++
+			continue
+		}
+		if classOf(l.r.Charset) != unicodeSet {
+			l.pos += n
+			return l.fault("name", "a name beyond ASCII needs the client character set utf8mb4")
+		}
+		r, size := utf8.DecodeRuneInString(l.in[l.pos+n:])
+		if (r == utf8.RuneError && size == 1) || r > 0xFFFF || unicode.IsSpace(r) || unicode.IsControl(r) || r == 0xFEFF {
+			l.pos += n
+			return l.fault("name", "this character outside of quotes has no single meaning")
+		}
+		n += size
+	}
+	return l.token(Word, n)
+}
+
+func (l *lexer) number() error {
+	n := 0
+	for l.pos+n < len(l.in) {
+		c := l.in[l.pos+n]
+		exponentSign := (c == '+' || c == '-') && n > 0 && l.in[l.pos+n-1]|0x20 == 'e' && !strings.HasPrefix(strings.ToLower(l.in[l.pos:l.pos+n]), "0x")
+		if exponentSign && (n < 2 || !isDigit(l.peek(n+1)) || !digitsBefore(l.in[l.pos:l.pos+n-1])) {
+			break
+		}
+		if !isWordByte(c) && c != '.' && !exponentSign {
+			break
+		}
+		if c >= utf8.RuneSelf {
+			return l.word()
+		}
+		if c == '.' && n > 0 && !digitsBefore(l.in[l.pos:l.pos+n]) {
+			break
+		}
+		n++
+	}
+	kind := Number
+	if hasLetter(l.in[l.pos : l.pos+n]) {
+		// 1a is a name, 1e3 and 0x1F are numbers; a name that may be a number is told as a name,
+		// which can only add to what the statement is taken to touch.
+		kind = Word
+		if isNumberWord(l.in[l.pos : l.pos+n]) {
+			kind = Number
+		}
+	}
+	return l.token(kind, n)
+}
+
+func digitsBefore(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if !isDigit(s[i]) && s[i] != '.' {
+			return false
+		}
+	}
+	return true
+}
+
+func hasLetter(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if !isDigit(s[i]) && s[i] != '.' && s[i] != '+' && s[i] != '-' {
+			return true
+		}
+	}
+	return false
+}
+
+func isNumberWord(s string) bool {
+	lower := strings.ToLower(s)
+	if rest, ok := strings.CutPrefix(lower, "0x"); ok {
+		return rest != "" && strings.Trim(rest, "0123456789abcdef") == ""
+	}
+	if rest, ok := strings.CutPrefix(lower, "0b"); ok {
+		return rest != "" && strings.Trim(rest, "01") == ""
+	}
+	mantissa, exponent, ok := strings.Cut(lower, "e")
+	return ok && digitsBefore(mantissa) && exponent != "" && strings.Trim(exponent, "+-0123456789") == ""
+}
+
+// quoted reads a string or a quoted name that begins offset bytes from here.
+func (l *lexer) quoted(kind TokenKind, offset int) error {
+	q := l.in[l.pos+offset]
+	escapes := kind == String && l.r.Mode&NoBackslashEscapes == 0
+	for i := l.pos + offset + 1; i < len(l.in); i++ {
+		switch c := l.in[i]; {
+		case c == q && i+1 < len(l.in) && l.in[i+1] == q:
+			i++
+		case c == q:
+			if offset > 0 {
+				kind = UserVariable
+			}
+			return l.token(kind, i+1-l.pos)
+		case c == '\\' && kind == QuotedName && q == '"':
+			l.pos = i
+			return l.fault("backslash in a quoted name", `inside "…" under ANSI_QUOTES readers differ over it`)
+		case c == '\\' && escapes:
+			i++
+		case c == 0 && kind == QuotedName:
+			l.pos = i
+			return l.fault("quoted name", "it holds a zero byte")
+		case c >= utf8.RuneSelf && classOf(l.r.Charset) == unlexable:
+			l.pos = i
+			return l.fault("character set "+l.r.Charset, "text beyond ASCII cannot be read soundly in it; SET NAMES utf8mb4")
+		case c >= utf8.RuneSelf && kind == QuotedName && classOf(l.r.Charset) != unicodeSet:
+			l.pos = i
+			return l.fault("name", "a name beyond ASCII needs the client character set utf8mb4")
+		}
+	}
+	return l.fault("quoted text", "it is not closed")
+}
+
+func (l *lexer) variable() error {
+	if l.peek(1) == '@' {
+		n := 2
+		for l.pos+n < len(l.in) && (isWordByte(l.in[l.pos+n]) || l.in[l.pos+n] == '.') && l.in[l.pos+n] < utf8.RuneSelf {
+			n++
+		}
+		return l.token(SystemVariable, n)
+	}
+	switch l.peek(1) {
+	case '\'':
+		return l.quoted(String, 1)
+	case '`':
+		return l.quoted(QuotedName, 1)
+	case '"':
+		// Readers differ over a backslash here whatever the mode (sql.md 2.4 B).
+		if end := strings.IndexByte(l.in[l.pos+2:], '"'); end < 0 || strings.IndexByte(l.in[l.pos+2:l.pos+2+end], '\\') >= 0 {
+			return l.fault("user variable", `a backslash inside @"…" has no single meaning`)
+		}
+		return l.quoted(QuotedName, 1)
+	}
+	n := 1
+	for l.pos+n < len(l.in) && (isWordByte(l.in[l.pos+n]) || l.in[l.pos+n] == '.') {
+		if l.in[l.pos+n] >= utf8.RuneSelf {
+			return l.fault("user variable", "a name beyond ASCII must be quoted here")
+		}
+		n++
+	}
+	return l.token(UserVariable, n)
+}
+
+func (l *lexer) punctuation() error {
+	switch l.in[l.pos] {
+	case '(':
+		if l.depth++; l.depth > maxDepth {
+			return l.fault("parentheses", "they are nested too deeply")
+		}
+	case ')':
+		l.depth--
+	case '\\':
+		if l.peek(1) == 'N' {
+			return l.token(Word, 2)
+		}
+	}
+	if l.pos+1 < len(l.in) {
+		switch l.in[l.pos : l.pos+2] {
+		case ":=", "||", "&&", "<=", ">=", "<>", "!=", "<<", ">>", "->":
+			return l.token(Punctuation, 2)
+		}
+	}
+	return l.token(Punctuation, 1)
+}

@@ -1,0 +1,297 @@
+package parser
+
+import (
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/pingcap/tidb/pkg/parser"
+	"github.com/pingcap/tidb/pkg/parser/ast"
+	"github.com/pingcap/tidb/pkg/parser/mysql"
+)
+
+// maxParsed is the size above which a statement is not given to the tree parser: it costs about 70 ns
+// a byte. Larger ones are INSERT … VALUES of bulk loaders, which their own recogniser reads.
+const maxParsed = 16 << 20
+
+// treeParsers are reused: one costs more to make than most statements cost to parse.
+var treeParsers = sync.Pool{New: func() any {
+	p := parser.New()
+	p.SetParserConfig(parser.ParserConfig{EnableWindowFunction: true, EnableStrictDoubleTypeCheck: false})
+	return p
+}}
+
+// heavy admits two statements above a megabyte at a time: parsing one takes many times its size in memory.
+var heavy = make(chan struct{}, 2)
+
+// Parse reads a text as one warehouse would under the given session settings. It fails with an
+// *Error for a text that has no single meaning and with a *CommandError for a gateway command
+// that is misspelt; a statement that no reader understands comes back in TierTokens.
+func Parse(text string, r Reading) (*Script, error) {
+	l, err := lex(text, r)
+	if err != nil {
+		return nil, err
+	}
+	script := &Script{ModeFree: l.modeFree}
+	parts := split(l)
+	for _, part := range parts {
+		st, err := parseStatement(part, r)
+		if err != nil {
+			return nil, err
+		}
+		script.Statements = append(script.Statements, *st)
+	}
+	if len(script.Statements) == 1 && l.text == text {
+		whole(&script.Statements[0], text, parts[0])
+	}
+	return script, nil
+}
+
+// whole gives a lone statement the client's own bytes, with white space and semicolon around it.
+func whole(st *Statement, text string, p part) {
+	if st.Command == nil {
+		shift := p.from
+		st.Text = text
+		for i := range st.Tokens {
+			st.Tokens[i].Start += shift
+			st.Tokens[i].End += shift
+		}
+	}
+}
+
+// part is one statement of a batch; its tokens count from the start of its text.
+type part struct {
+	text   string
+	tokens []Token
+	from   int32
+}
+
+// split cuts a text at its semicolons. A stored program's definition keeps those of its body. Nothing
+// rests on the cut being where the warehouse would cut: each part is sent by itself to a warehouse
+// that was told to take one statement a text.
+func split(l *lexed) []part {
+	var parts []part
+	first := 0
+	for i := 0; i <= len(l.tokens); i++ {
+		if i < len(l.tokens) && !isSemicolon(l, i) {
+			continue
+		}
+		if i < len(l.tokens) && compound(l.text, l.tokens[first:]) {
+			i = compoundEnd(l, first)
+		}
+		if i > first {
+			parts = append(parts, cut(l, first, i))
+		}
+		first = i + 1
+	}
+	return parts
+}
+
+func isSemicolon(l *lexed, i int) bool {
+	t := l.tokens[i]
+	return t.Kind == Punctuation && l.text[t.Start] == ';'
+}
+
+func cut(l *lexed, first, last int) part {
+	from, to := l.tokens[first].Start, l.tokens[last-1].End
+	tokens := make([]Token, last-first)
+	for i, t := range l.tokens[first:last] {
+		tokens[i] = Token{t.Kind, t.Start - from, t.End - from}
+	}
+	return part{l.text[from:to], tokens, from}
+}
+
+// compound tells whether tokens begin a statement whose body may hold semicolons.
+func compound(text string, tokens []Token) bool {
+	at := func(i int, words ...string) bool {
+		for _, w := range words {
+			if i < len(tokens) && tokens[i].is(text, w) {
+				return true
+			}
+		}
+		return false
+	}
+	if at(0, "BEGIN") && at(1, "NOT") || at(0, "IF", "CASE", "WHILE", "LOOP", "REPEAT", "FOR", "DECLARE") {
+		return true
+	}
+	if !at(0, "CREATE", "ALTER") {
+		return false
+	}
+	for i := 1; i < len(tokens) && i < 24; i++ {
+		if at(i, "PROCEDURE", "FUNCTION", "TRIGGER", "EVENT", "PACKAGE") {
+			return hasBegin(text, tokens[i:])
+		}
+		if at(i, "TABLE", "VIEW", "INDEX", "DATABASE", "SCHEMA", "USER", "(") && !at(i-1, "=") {
+			return false
+		}
+	}
+	return false
+}
+
+func hasBegin(text string, tokens []Token) bool {
+	for _, t := range tokens {
+		if t.is(text, ";") {
+			return false
+		}
+		for _, w := range []string{"BEGIN", "IF", "CASE", "WHILE", "LOOP", "REPEAT"} {
+			if t.is(text, w) && w != "IF" || t.is(text, "THEN") {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// compoundEnd gives the index of the semicolon behind a stored program, or the number of tokens.
+func compoundEnd(l *lexed, first int) int {
+	depth, opened := 0, false
+	for i := first; i < len(l.tokens); i++ {
+		t := l.tokens[i]
+		next := func(words ...string) bool {
+			for _, w := range words {
+				if i+1 < len(l.tokens) && l.tokens[i+1].is(l.text, w) {
+					return true
+				}
+			}
+			return false
+		}
+		switch {
+		case t.is(l.text, "BEGIN"), t.is(l.text, "CASE") && !(i > 0 && l.tokens[i-1].is(l.text, "END")):
+			depth, opened = depth+1, true
+		case t.is(l.text, "END") && !next("IF", "WHILE", "LOOP", "REPEAT", "FOR"):
+			depth--
+		case t.is(l.text, ";") && depth <= 0 && opened:
+			return i
+		}
+	}
+	return len(l.tokens)
+}
+
+// parseStatement reads one statement: a gateway command, a tree, a recogniser's find, or tokens.
+func parseStatement(p part, r Reading) (*Statement, error) {
+	st := &Statement{Text: p.text, Tokens: p.tokens, Tier: TierTokens}
+	command, err := parseCommand(p.text, p.tokens)
+	if err != nil {
+		return nil, err
+	}
+	if command != nil {
+		st.Command, st.Kind, st.Tier = command, "command", TierTree
+		return st, nil
+	}
+	st.Kind = kindOf(st)
+	readStatement(st, r)
+	return st, nil
+}
+
+// readStatement fills in what can be understood of st.
+func readStatement(st *Statement, r Reading) {
+	if recogniseFirst(st, r) {
+		return
+	}
+	node, err := tree(st.Text, r)
+	if err == nil {
+		st.Node, st.Tier = node, TierTree
+		return
+	}
+	st.Unparsed = err.Error()
+	recogniseRest(st, r)
+}
+
+// tree gives a text that holds one statement to the tree parser. Nothing that it meets there may end the process.
+func tree(text string, r Reading) (node ast.StmtNode, err error) {
+	if len(text) > maxParsed {
+		return nil, fmt.Errorf("the statement is longer than %d bytes", maxParsed)
+	}
+	if len(text) > 1<<20 {
+		heavy <- struct{}{}
+		defer func() { <-heavy }()
+	}
+	p := treeParsers.Get().(*parser.Parser)
+	defer func() {
+		if fault := recover(); fault != nil {
+			node, err = nil, fmt.Errorf("the parser failed: %v", fault)
+			return // the parser is not put back
+		}
+		treeParsers.Put(p)
+	}()
+	p.SetSQLMode(treeMode(r.Mode))
+	p.SetMariaDB(r.Dialect.Flavor == MariaDB)
+	nodes, _, err := p.ParseSQL(text)
+	switch {
+	case err != nil:
+		return nil, shortened(err)
+	case len(nodes) != 1:
+		return nil, fmt.Errorf("it reads as %d statements", len(nodes))
+	}
+	return nodes[0], nil
+}
+
+func treeMode(m Mode) mysql.SQLMode {
+	var out mysql.SQLMode
+	if m&ANSIQuotes != 0 {
+		out |= mysql.ModeANSIQuotes
+	}
+	if m&NoBackslashEscapes != 0 {
+		out |= mysql.ModeNoBackslashEscapes
+	}
+	if m&PipesAsConcat != 0 {
+		out |= mysql.ModePipesAsConcat
+	}
+	if m&HighNotPrecedence != 0 {
+		out |= mysql.ModeHighNotPrecedence
+	}
+	if m&IgnoreSpace != 0 {
+		out |= mysql.ModeIgnoreSpace
+	}
+	return out
+}
+
+// shortened keeps what tells where the parser stopped.
+func shortened(err error) error {
+	s := err.Error()
+	if len(s) > 200 {
+		s = strings.ToValidUTF8(s[:200], "") + "…"
+	}
+	return fmt.Errorf("%s", s)
+}
+
+// kindOf names a statement by its first words.
+func kindOf(st *Statement) string {
+	words := make([]string, 0, 4)
+	for _, t := range st.Tokens {
+		if t.Kind != Word || len(words) == 4 {
+			if t.is(st.Text, "(") && len(words) == 0 {
+				continue
+			}
+			break
+		}
+		words = append(words, strings.ToLower(t.text(st.Text)))
+	}
+	if len(words) == 0 {
+		return "unknown"
+	}
+	switch words[0] {
+	case "with", "values", "table":
+		return "select"
+	case "desc", "describe":
+		return "explain"
+	case "create", "alter", "drop", "rename":
+		for i, t := range st.Tokens {
+			if w := strings.ToLower(t.text(st.Text)); i > 0 && i < 12 && t.Kind == Word && definable[w] {
+				return words[0] + " " + w
+			}
+		}
+		return words[0]
+	case "start", "lock", "unlock", "load", "truncate", "show", "begin", "xa", "analyze", "checksum", "check", "flush":
+		if len(words) > 1 {
+			return words[0] + " " + words[1]
+		}
+	}
+	return words[0]
+}
+
+var definable = map[string]bool{
+	"table": true, "view": true, "index": true, "database": true, "schema": true, "procedure": true,
+	"function": true, "trigger": true, "event": true, "package": true, "user": true, "role": true,
+	"sequence": true, "server": true, "tablespace": true,
+}

@@ -1,0 +1,422 @@
+package parser
+
+import "strings"
+
+// programKinds are the kinds of stored program.
+var programKinds = []string{"PROCEDURE", "FUNCTION", "TRIGGER", "EVENT", "PACKAGE"}
+
+// programKind finds the word that says which stored program a CREATE, ALTER or DROP is about. It
+// stands behind OR REPLACE, DEFINER = account, AGGREGATE; any other definable word ends the search.
+func (s *scan) programKind() string {
+	for n := 0; s.i < len(s.st.Tokens) && n < 20; n++ {
+		for _, k := range programKinds {
+			if s.accept(k) {
+				if k == "PACKAGE" && s.accept("BODY") {
+					return "package body"
+				}
+				return strings.ToLower(k)
+			}
+		}
+		t := s.st.Tokens[s.i]
+		if t.Kind == Word && definable[strings.ToLower(t.text(s.st.Text))] {
+			return ""
+		}
+		s.i++
+	}
+	return ""
+}
+
+func recogniseCreateProgram(s *scan) bool {
+	s.i = 1
+	if s.is("SERVER") {
+		s.st.Extra.Private = "CREATE SERVER, which lets tables reach another server"
+		return true
+	}
+	replace := s.accept("OR", "REPLACE")
+	kind := s.programKind()
+	if kind == "" {
+		return false
+	}
+	s.accept("IF", "NOT", "EXISTS")
+	schema, name, ok := s.name()
+	if !ok {
+		return false
+	}
+	p := &Program{Kind: kind, Schema: schema, Name: name, Replace: replace}
+	s.st.Extra.Program = p
+	switch kind {
+	case "trigger":
+		ok = s.triggerHead(p)
+	case "event":
+		ok = s.eventHead()
+	case "procedure", "function":
+		ok = s.routineHead(p)
+	default:
+		p.Foreign = true
+		return true
+	}
+	if !ok {
+		return false
+	}
+	if !p.Foreign {
+		p.Body = s.rest()
+	}
+	return p.Foreign || p.Body != ""
+}
+
+func (s *scan) triggerHead(p *Program) bool {
+	if !s.is("BEFORE") && !s.is("AFTER") {
+		return false
+	}
+	p.Time = strings.ToUpper(s.st.Tokens[s.i].text(s.st.Text))
+	s.i++
+	on := s.find("ON")
+	if on < 0 {
+		return false
+	}
+	p.Event = strings.ToUpper(s.text(s.i, on))
+	s.i = on + 1
+	var ok bool
+	if p.TableSchema, p.Table, ok = s.name(); !ok || !s.accept("FOR", "EACH", "ROW") {
+		return false
+	}
+	if s.acceptAny("FOLLOWS", "PRECEDES") {
+		s.i++
+	}
+	return true
+}
+
+func (s *scan) eventHead() bool {
+	do := s.find("DO")
+	if do < 0 || s.has(s.i, do, "SELECT") {
+		return false
+	}
+	s.i = do + 1
+	return true
+}
+
+// routineHead passes parameters, RETURNS and characteristics up to the body.
+func (s *scan) routineHead(p *Program) bool {
+	if s.accept("RETURNS") || s.has(s.i, len(s.st.Tokens), "SONAME") {
+		p.Foreign = true // a loadable function
+		return true
+	}
+	if !s.is("(") {
+		return false
+	}
+	depth := 0
+	for ; s.i < len(s.st.Tokens); s.i++ {
+		if s.is("(") {
+			depth++
+		}
+		if s.is(")") {
+			if depth--; depth == 0 {
+				s.i++
+				break
+			}
+		}
+		if depth == 1 && s.i > 0 && s.st.Tokens[s.i].Kind == Word && (s.st.Tokens[s.i-1].is(s.st.Text, "(") || s.st.Tokens[s.i-1].is(s.st.Text, ",") || s.st.Tokens[s.i-1].is(s.st.Text, "IN") || s.st.Tokens[s.i-1].is(s.st.Text, "OUT") || s.st.Tokens[s.i-1].is(s.st.Text, "INOUT")) {
+			s.st.Extra.Locals = append(s.st.Extra.Locals, strings.ToLower(s.st.Tokens[s.i].text(s.st.Text)))
+		}
+	}
+	for !s.done() {
+		if s.accept("LANGUAGE") {
+			if !s.accept("SQL") {
+				p.Foreign = true
+				return true
+			}
+			continue
+		}
+		if s.bodyBegins() {
+			return true
+		}
+		s.i++
+	}
+	return false
+}
+
+// bodyBegins tells whether the token here can begin a body: what stands before it are types and characteristics.
+func (s *scan) bodyBegins() bool {
+	t := s.st.Tokens[s.i]
+	if t.Kind != Word && t.Kind != QuotedName && !s.is("(") {
+		return false
+	}
+	if s.i+1 < len(s.st.Tokens) && s.st.Tokens[s.i+1].is(s.st.Text, ":") {
+		return true
+	}
+	prev := s.st.Tokens[s.i-1]
+	if s.is("SET") && (prev.is(s.st.Text, "CHARACTER") || prev.is(s.st.Text, "CHAR")) || s.is("SQL") || prev.is(s.st.Text, "CONTAINS") || prev.is(s.st.Text, "READS") || prev.is(s.st.Text, "MODIFIES") {
+		return false
+	}
+	return bodyWords[strings.ToUpper(t.text(s.st.Text))]
+}
+
+var bodyWords = map[string]bool{
+	"BEGIN": true, "RETURN": true, "SELECT": true, "INSERT": true, "UPDATE": true, "DELETE": true,
+	"REPLACE": true, "SET": true, "CALL": true, "IF": true, "CASE": true, "WHILE": true, "LOOP": true,
+	"REPEAT": true, "WITH": true, "DO": true, "CREATE": true, "DROP": true, "ALTER": true,
+	"TRUNCATE": true, "EXECUTE": true, "PREPARE": true, "SHOW": true, "SIGNAL": true, "FOR": true,
+	"LOAD": true, "OPTIMIZE": true, "ANALYZE": true, "FLUSH": true, "KILL": true, "GRANT": true, "TABLE": true, "VALUES": true,
+	"COMMIT": true, "ROLLBACK": true, "START": true, "RENAME": true, "HANDLER": true, "GET": true, "RESIGNAL": true, "LOCK": true, "USE": true,
+}
+
+func recogniseAlterProgram(s *scan) bool {
+	s.i = 1
+	kind := s.programKind()
+	if kind == "" {
+		return false
+	}
+	schema, name, ok := s.name()
+	if !ok {
+		return false
+	}
+	p := &Program{Kind: kind, Schema: schema, Name: name, Alter: true}
+	if kind == "event" {
+		if do := s.find("DO"); do >= 0 {
+			p.Body = s.text(do+1, s.last())
+		}
+	}
+	s.st.Extra.Program = p
+	return !s.has(0, len(s.st.Tokens), "SELECT") || p.Body != ""
+}
+
+func recogniseDropProgram(s *scan) bool {
+	s.i = 1
+	kind := s.programKind()
+	if kind == "" {
+		return false
+	}
+	s.accept("IF", "EXISTS")
+	schema, name, ok := s.name()
+	s.st.Extra.Program = &Program{Kind: kind, Schema: schema, Name: name, Drop: true}
+	return ok && s.done()
+}
+
+// recogniseBlock reads MariaDB's BEGIN NOT ATOMIC … END, which runs at once: a body with no name.
+func recogniseBlock(s *scan) bool {
+	s.st.Extra.Program = &Program{Kind: "block", Body: s.st.Text}
+	return true
+}
+
+// ParseBody reads a stored program's body as the statements that it can run and the expressions
+// that it evaluates (each as a DO), in the order of the text; control flow is left out. What cannot
+// be read is a statement in TierTokens. Locals lists the names that the body declares.
+func ParseBody(body string, r Reading) ([]Statement, []string, error) {
+	l, err := lex(body, r)
+	if err != nil {
+		return nil, nil, err
+	}
+	b := &bodyReader{scan: scan{st: &Statement{Text: l.text, Tokens: l.tokens}, r: r}}
+	b.run()
+	return b.out, b.locals, nil
+}
+
+type bodyReader struct {
+	scan
+	out    []Statement
+	locals []string
+}
+
+func (b *bodyReader) run() {
+	for b.i < len(b.st.Tokens) {
+		b.step()
+	}
+}
+
+// step reads one piece: a keyword of control flow, with its expression, or a statement.
+func (b *bodyReader) step() {
+	if b.i+1 < len(b.st.Tokens) && b.st.Tokens[b.i].isName() && b.st.Tokens[b.i+1].is(b.st.Text, ":") {
+		b.i += 2 // a label
+		return
+	}
+	switch {
+	case b.accept(";"), b.accept("ELSE"), b.accept("LOOP"), b.accept("REPEAT"), b.accept("THEN"):
+	case b.is("BEGIN", "NOT"):
+		b.i += 3
+	case b.accept("BEGIN"), b.accept("DO") && false:
+	case b.is("END"):
+		b.skipTo(";")
+	case b.accept("IF"), b.accept("ELSEIF"), b.accept("ELSIF"):
+		b.condition("THEN")
+	case b.accept("CASE"):
+		if !b.is("WHEN") {
+			b.condition("WHEN")
+		}
+	case b.accept("WHEN"):
+		b.condition("THEN")
+	case b.accept("WHILE"):
+		b.condition("DO", "LOOP")
+	case b.accept("UNTIL"):
+		b.condition("END")
+	case b.accept("RETURN"):
+		b.condition(";")
+	case b.is("LEAVE"), b.is("ITERATE"), b.is("OPEN"), b.is("CLOSE"), b.is("EXIT"), b.is("CONTINUE"), b.is("GOTO"):
+		b.skipTo(";")
+	case b.accept("FETCH"):
+		b.fetch()
+	case b.accept("DECLARE"):
+		b.declare()
+	case b.accept("FOR"):
+		b.forLoop()
+	default:
+		b.statement()
+	}
+}
+
+func (b *bodyReader) skipTo(word string) {
+	for b.i < len(b.st.Tokens) && !b.is(word) {
+		b.i++
+	}
+}
+
+// until gives the index of the first of words outside of parentheses and CASE expressions.
+func (b *bodyReader) until(words ...string) int {
+	depth := 0
+	for i := b.i; i < len(b.st.Tokens); i++ {
+		t := b.st.Tokens[i]
+		if depth == 0 {
+			for _, w := range words {
+				if t.is(b.st.Text, w) {
+					return i
+				}
+			}
+		}
+		switch {
+		case t.is(b.st.Text, "("), t.is(b.st.Text, "CASE"):
+			depth++
+		case t.is(b.st.Text, ")"), depth > 0 && t.is(b.st.Text, "END"):
+			depth--
+		}
+	}
+	return len(b.st.Tokens)
+}
+
+// condition reads an expression up to one of words, which stays.
+func (b *bodyReader) condition(words ...string) {
+	end := b.until(words...)
+	b.evaluate(b.text(b.i, end), "expression")
+	b.i = end
+	if b.i < len(b.st.Tokens) && !b.is("WHEN") && !b.is("END") {
+		b.i++
+	}
+}
+
+// evaluate adds an expression as a statement.
+func (b *bodyReader) evaluate(text, kind string) {
+	if text == "" {
+		return
+	}
+	st := Statement{Text: text, Kind: kind, Tier: TierTree}
+	node, ok := b.expression(text)
+	if !ok {
+		if l, err := lex(text, b.r); err == nil {
+			st.Tokens = l.tokens
+		}
+		st.Tier, st.Unparsed = TierTokens, "an expression of a stored program that cannot be read"
+	}
+	st.Node = node
+	b.out = append(b.out, st)
+}
+
+func (b *bodyReader) fetch() {
+	into := b.find("INTO")
+	end := b.until(";")
+	if into >= 0 && into < end {
+		st := Statement{Text: b.text(into, end), Kind: "fetch", Tier: TierRecogniser}
+		for i := into + 1; i < end; i++ {
+			if t := b.st.Tokens[i]; t.isName() || t.Kind == UserVariable {
+				st.Extra.Into = append(st.Extra.Into, Variable{t.variable(b.st.Text), t.Kind == UserVariable})
+			}
+		}
+		b.out = append(b.out, st)
+	}
+	b.i = end
+}
+
+// declare reads DECLARE names type [DEFAULT e], conditions, cursors and handlers.
+func (b *bodyReader) declare() {
+	switch {
+	case b.has(b.i, min(b.i+2, len(b.st.Tokens)), "HANDLER"):
+		b.skipTo("FOR")
+		b.i++
+		b.handlerConditions()
+		return // the handler's statement follows
+	case b.i+1 < len(b.st.Tokens) && b.st.Tokens[b.i+1].is(b.st.Text, "CURSOR"):
+		b.skipTo("FOR")
+		b.i++
+		b.statement()
+		return
+	}
+	end := b.until(";")
+	for i := b.i; i < end && (b.st.Tokens[i].isName() || b.st.Tokens[i].is(b.st.Text, ",")); i++ {
+		if b.st.Tokens[i].isName() {
+			b.locals = append(b.locals, strings.ToLower(b.st.Tokens[i].name(b.st.Text)))
+			if i+1 < end && !b.st.Tokens[i+1].is(b.st.Text, ",") {
+				break
+			}
+		}
+	}
+	if d := b.until("DEFAULT", ":="); d < end {
+		b.evaluate(b.text(d+1, end), "expression")
+	} else if b.has(b.i, end, "SELECT") {
+		b.evaluate(b.text(b.i, end), "expression")
+	}
+	b.i = end
+}
+
+// handlerConditions passes SQLSTATE 'x', 1146, NOT FOUND, SQLEXCEPTION … up to the statement.
+func (b *bodyReader) handlerConditions() {
+	for b.i < len(b.st.Tokens) {
+		if b.accept("SQLSTATE") {
+			b.accept("VALUE")
+		} else if b.accept("NOT") {
+			b.accept("FOUND")
+			b.i--
+		}
+		b.i++
+		if !b.accept(",") {
+			return
+		}
+	}
+}
+
+// forLoop reads MariaDB's FOR i IN a..b DO and FOR rec IN (SELECT …) DO.
+func (b *bodyReader) forLoop() {
+	if b.i < len(b.st.Tokens) {
+		b.locals = append(b.locals, strings.ToLower(b.st.Tokens[b.i].name(b.st.Text)))
+	}
+	b.skipTo("IN")
+	b.i++
+	b.accept("REVERSE")
+	end := b.until("DO", "LOOP")
+	text := b.text(b.i, end)
+	b.i = end + 1
+	if in, ok := b.inner(strings.Trim(text, "()")); ok && strings.HasPrefix(text, "(") {
+		b.out = append(b.out, *in)
+		return
+	}
+	for part := range strings.SplitSeq(text, "..") {
+		b.evaluate(strings.TrimSpace(part), "expression")
+	}
+}
+
+// statement reads a statement up to its semicolon.
+func (b *bodyReader) statement() {
+	end := b.until(";")
+	if end == b.i {
+		b.i++
+		return
+	}
+	text := b.text(b.i, end)
+	b.i = end
+	in, ok := b.inner(text)
+	if !ok {
+		st := Statement{Text: text, Kind: "unknown", Tier: TierTokens, Unparsed: "a statement of a stored program that cannot be read"}
+		if l, err := lex(text, b.r); err == nil {
+			st.Tokens = l.tokens
+		}
+		b.out = append(b.out, st)
+		return
+	}
+	b.out = append(b.out, *in)
+}

@@ -93,20 +93,23 @@ type Walker struct {
 	// negative for none. Reset leaves it as it is, and so does a next result set.
 	RowLimit int64
 
-	command  Command
-	caps     Capability
-	ext      ExtCapability
-	state    walkState
-	body     int  // bytes of the current part that are still to come
-	more     bool // the part is full, so that the next packet goes on with it
-	left     uint64
-	second   uint64 // column definitions of PREPARE behind its parameters
-	columns  uint64
-	rows     int64
-	need     int
-	sequence uint8
-	outcome  Outcome
-	prepared PrepareOK
+	command Command
+	caps    Capability
+	ext     ExtCapability
+	state   walkState
+	body    int  // bytes of the current part that are still to come
+	more    bool // the part is full, so that the next packet goes on with it
+	left    uint64
+	// outParams: MySQL announces the OK packet behind a CALL's output parameters in the EOF packet
+	// before their row and, where EOF packets are in use, not again in the one behind it.
+	outParams bool
+	second    uint64 // column definitions of PREPARE behind its parameters
+	columns   uint64
+	rows      int64
+	need      int
+	sequence  uint8
+	outcome   Outcome
+	prepared  PrepareOK
 }
 
 // Reset starts the walk through the answer to a command. caps and ext are what client and warehouse
@@ -334,7 +337,7 @@ func (w *Walker) first(e *Event, p []byte) error {
 	if c.fault != "" || len(c.rest) > 0 || w.columns == 0 {
 		return w.fault("no column count")
 	}
-	w.rows = 0
+	w.rows, w.outParams = 0, false
 	w.left, e.Kind = w.columns, ResultSetStart
 	switch {
 	case definitions:
@@ -383,6 +386,8 @@ func (w *Walker) columnEnd(e *Event, p []byte) error {
 	if status&StatusCursorExists != 0 && w.command == ComStmtExecute {
 		return w.end(e, p) // the rows come with COM_STMT_FETCH
 	}
+	const outParams = StatusPSOutParams | StatusMoreResults
+	w.outParams = status&outParams == outParams
 	e.Kind, e.Status = ColumnsEnd, e.Start+headerSize+eofStatusAt
 	w.afterColumns()
 	return nil
@@ -434,7 +439,9 @@ func (w *Walker) end(e *Event, p []byte) error {
 		}
 		e.Status = e.Start + headerSize + ok.statusAt
 	}
-	if w.state = walkDone; w.outcome.Status&StatusMoreResults != 0 && w.chains() {
+	more := w.outcome.Status&StatusMoreResults != 0 || w.outParams
+	w.outParams = false
+	if w.state = walkDone; more && w.chains() {
 		w.state = walkFirst
 	}
 	return nil

@@ -44,7 +44,7 @@ func (c *cursor) skipAttributes() {
 	if count == 0 || c.fault != "" {
 		return
 	}
-	if c.uint8("the bind flag") != 1 {
+	if c.uint8("the bind flag") != 1 { // MySQL takes others for 1 too; no client sends them
 		c.fail("attributes come without their types")
 		return
 	}
@@ -52,9 +52,9 @@ func (c *cursor) skipAttributes() {
 		c.fail("more attributes than bytes")
 		return
 	}
-	types := make([]Type, 0, min(count, 64))
+	types := make([]uint16, 0, min(count, 64))
 	for range count {
-		types = append(types, Type(c.uint16("an attribute type")))
+		types = append(types, c.uint16("an attribute type"))
 		c.lenencBytes("an attribute name")
 		if c.fault != "" {
 			return
@@ -67,27 +67,45 @@ func (c *cursor) skipAttributes() {
 	}
 }
 
-// skipValue reads one value of the binary protocol (Binary Protocol Value page).
-func (c *cursor) skipValue(t Type) {
+// unsignedParameter is the bit of a parameter's type that says that its integer has no sign.
+const unsignedParameter = 0x8000
+
+// skipValue reads one value of the binary protocol (Binary Protocol Value page). Where the text
+// begins decides what is judged, so only types are taken that MySQL reads as the page says: it
+// takes MEDIUMINT, YEAR, NULL and numbers that are no type for strings, for example.
+func (c *cursor) skipValue(code uint16) {
 	const what = "an attribute value"
-	switch t {
-	case TypeNull:
-	case TypeTiny, TypeBool:
+	code &^= unsignedParameter
+	if code > 0xff {
+		c.fail("unknown attribute type")
+		return
+	}
+	switch Type(code) {
+	case TypeTiny:
 		c.take(1, what)
-	case TypeShort, TypeYear:
+	case TypeShort:
 		c.take(2, what)
-	case TypeLong, TypeInt24, TypeFloat:
+	case TypeLong, TypeFloat:
 		c.take(4, what)
 	case TypeLongLong, TypeDouble:
 		c.take(8, what)
 	case TypeDate, TypeDatetime, TypeTimestamp, TypeTime:
-		c.take(uint64(c.uint8(what)), what)
-	case TypeDecimal, TypeNewDecimal, TypeVarchar, TypeVarString, TypeString, TypeEnum, TypeSet, TypeBit, TypeJSON,
-		TypeTinyBlob, TypeMediumBlob, TypeLongBlob, TypeBlob, TypeGeometry, TypeVector:
+		c.takeTime()
+	case TypeDecimal, TypeNewDecimal, TypeVarchar, TypeVarString, TypeString, TypeJSON,
+		TypeTinyBlob, TypeMediumBlob, TypeLongBlob, TypeBlob:
 		c.lenencBytes(what)
 	default:
 		c.fail("unknown attribute type")
 	}
+}
+
+// takeTime reads a date, time or both, at most the 12 bytes of a TIME with microseconds.
+func (c *cursor) takeTime() {
+	size := c.uint8("an attribute value")
+	if size > 12 {
+		c.fail("a time that is longer than 12 bytes")
+	}
+	c.take(uint64(size), "an attribute value")
 }
 
 // Execute is COM_STMT_EXECUTE or COM_STMT_BULK_EXECUTE, its parameters undecoded.

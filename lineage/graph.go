@@ -81,12 +81,20 @@ type Graph struct {
 	Reads  []Object
 	Writes []Write
 	Names  []Object
+	// Carriers are the session carriers that the statement writes, whatever it reads: what they
+	// held before is gone or mixed.
+	Carriers []string
+	// Forbidden says why the statement is refused whatever is protected: it touches the schema that
+	// holds the policy itself.
+	Forbidden string
 	// Refused says why the statement is not understood; "" when it is. A refused statement may
 	// touch anything.
 	Refused string
 	// Opaque lists what could not be read through; it could reach any project.
 	Opaque []string
-	// Metadata: the statement is only a question about definitions, or only changes session state.
+	// Unread is set under TierTokens: what the reader did not understand. The flows then bound what
+	// the statement could touch.
+	Unread  string
 	Effects Effects
 }
 

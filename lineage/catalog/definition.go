@@ -1,5 +1,7 @@
 package catalog
 
+import "sync/atomic"
+
 // Kind says what a table-like name is.
 type Kind uint8
 
@@ -38,6 +40,8 @@ type Object struct {
 	Triggers   []*Program
 	// Children are tables whose rows change when rows of this one are deleted or updated.
 	Children []Cascade
+	// Memo is what a reader of the definition made of it, kept beside it.
+	Memo atomic.Value
 	// Expressions are texts of generated columns, defaults and checks that call something.
 	Expressions []string
 }
@@ -56,6 +60,7 @@ type Program struct {
 	SQLMode      string
 	Charset      string // character_set_client at creation
 	Definer      string
+	Memo         atomic.Value // as Object.Memo
 }
 
 // Routine is a stored procedure or function.

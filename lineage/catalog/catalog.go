@@ -1,0 +1,244 @@
+package catalog
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Loader reads definitions from the warehouse, or from wherever they stand.
+type Loader interface {
+	// Load gives a whole schema; one that does not exist has Exists false.
+	Load(ctx context.Context, schema string) (*Schema, error)
+	// Clock gives a text that differs after every change of a definition (contract 5, catalog clock).
+	Clock(ctx context.Context) (string, error)
+	// Folds tells whether names are compared in lower case (lower_case_table_names is not 0).
+	Folds(ctx context.Context) (bool, error)
+	// Schemas lists the names of all schemas.
+	Schemas(ctx context.Context) ([]string, error)
+	// Foreign lists the loadable functions, in lower case.
+	Foreign(ctx context.Context) ([]string, error)
+}
+
+// DefaultMaxAge is how old the clock's reading may be (contract 5).
+const DefaultMaxAge = 250 * time.Millisecond
+
+// Catalog hands out snapshots of the definitions that are never older than its age limit.
+type Catalog struct {
+	loader  Loader
+	maxAge  time.Duration
+	current atomic.Pointer[Snapshot]
+	read    atomic.Int64 // when the clock was last read: nanoseconds since start
+	start   time.Time
+	version atomic.Uint64
+	mu      sync.Mutex // one reader of the clock at a time
+}
+
+// New gives a catalog; maxAge of 0 means DefaultMaxAge.
+func New(l Loader, maxAge time.Duration) *Catalog {
+	if maxAge <= 0 {
+		maxAge = DefaultMaxAge
+	}
+	return &Catalog{loader: l, maxAge: maxAge, start: time.Now()}
+}
+
+// Snapshot is the catalog at one reading of its clock. Schemas are loaded when first asked for and stay
+// as they were.
+type Snapshot struct {
+	loader  Loader
+	clock   string
+	version uint64
+	folds   bool
+	names   map[string]bool
+	foreign map[string]bool
+	stale   atomic.Bool
+	schemas sync.Map // string -> *entry
+}
+
+type entry struct {
+	once   sync.Mutex
+	schema atomic.Pointer[Schema]
+}
+
+// Current gives the newest snapshot. It does no I/O while the clock was read within the age limit,
+// and fails when the clock cannot be read.
+func (c *Catalog) Current(ctx context.Context) (*Snapshot, error) {
+	if s := c.current.Load(); s != nil && !s.stale.Load() && c.age() < c.maxAge {
+		return s, nil
+	}
+	return c.refresh(ctx)
+}
+
+func (c *Catalog) age() time.Duration { return time.Since(c.start) - time.Duration(c.read.Load()) }
+
+// refresh reads the clock, and makes a new snapshot when it moved.
+func (c *Catalog) refresh(ctx context.Context) (*Snapshot, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := c.current.Load()
+	if s != nil && !s.stale.Load() && c.age() < c.maxAge {
+		return s, nil
+	}
+	begun := time.Since(c.start) // the reading is as old as the moment before it was asked for
+	clock, err := c.loader.Clock(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the catalog clock: %w", err)
+	}
+	if s == nil || s.stale.Load() || s.clock != clock {
+		if s, err = c.fresh(ctx, clock); err != nil {
+			return nil, err
+		}
+		c.current.Store(s)
+	}
+	c.read.Store(int64(begun))
+	return s, nil
+}
+
+func (c *Catalog) fresh(ctx context.Context, clock string) (*Snapshot, error) {
+	folds, err := c.loader.Folds(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read how names are compared: %w", err)
+	}
+	s := &Snapshot{loader: c.loader, clock: clock, version: c.version.Add(1), folds: folds}
+	names, err := c.loader.Schemas(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list the schemas: %w", err)
+	}
+	foreign, err := c.loader.Foreign(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("list the loadable functions: %w", err)
+	}
+	s.names, s.foreign = set(names), set(foreign)
+	return s, nil
+}
+
+func set(names []string) map[string]bool {
+	out := make(map[string]bool, len(names))
+	for _, n := range names {
+		out[strings.ToLower(n)] = true
+	}
+	return out
+}
+
+// Invalidate drops what is known: a definition is about to change, or has changed. The schemas say where;
+// a view elsewhere may rest on them, so all is resolved afresh.
+func (c *Catalog) Invalidate(...string) {
+	if s := c.current.Load(); s != nil {
+		s.stale.Store(true)
+	}
+}
+
+// Run reads the clock several times within the age limit until ctx ends, so that statements do not wait for it.
+func (c *Catalog) Run(ctx context.Context) error {
+	tick := time.NewTicker(c.maxAge / 3)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			c.beat(ctx)
+		}
+	}
+}
+
+// beat reads the clock once; a fault shows as age, which Current acts on.
+func (c *Catalog) beat(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 4*c.maxAge)
+	defer cancel()
+	s := c.current.Load()
+	if s == nil {
+		return // nobody asked yet
+	}
+	begun := time.Since(c.start)
+	clock, err := c.loader.Clock(ctx)
+	if err != nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.current.Load() != s:
+	case s.clock != clock:
+		s.stale.Store(true)
+	case int64(begun) > c.read.Load():
+		c.read.Store(int64(begun))
+	}
+}
+
+// Version tells snapshots apart: it grows with each.
+func (s *Snapshot) Version() uint64 { return s.version }
+
+// Folds tells whether names are compared in lower case.
+func (s *Snapshot) Folds() bool { return s.folds }
+
+// Names are the schemas' names in lower case. The map must not be changed.
+func (s *Snapshot) Names() map[string]bool { return s.names }
+
+// Foreign tells whether a name, in lower case, is a loadable function.
+func (s *Snapshot) Foreign(name string) bool { return s.foreign[name] }
+
+// Loaded gives a schema that was asked for before, by its key: lower case where names fold.
+func (s *Snapshot) Loaded(key string) (*Schema, bool) {
+	e, ok := s.schemas.Load(key)
+	if !ok {
+		return nil, false
+	}
+	schema := e.(*entry).schema.Load()
+	return schema, schema != nil
+}
+
+// loadAttempts bounds how often a schema is read again because definitions changed meanwhile.
+const loadAttempts = 5
+
+// Schema gives a schema, reading it if it was not asked for before. When the clock moves while it is
+// read, what was read may be torn: it is read again.
+func (s *Snapshot) Schema(ctx context.Context, name string) (*Schema, error) {
+	key := name
+	if s.folds {
+		key = strings.ToLower(name)
+	}
+	loaded, _ := s.schemas.LoadOrStore(key, &entry{})
+	e := loaded.(*entry)
+	if schema := e.schema.Load(); schema != nil {
+		return schema, nil
+	}
+	e.once.Lock()
+	defer e.once.Unlock()
+	if schema := e.schema.Load(); schema != nil {
+		return schema, nil
+	}
+	schema, err := s.load(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	e.schema.Store(schema)
+	return schema, nil
+}
+
+func (s *Snapshot) load(ctx context.Context, key string) (*Schema, error) {
+	for range loadAttempts {
+		before, err := s.loader.Clock(ctx)
+		if err != nil {
+			return nil, err
+		}
+		schema, err := s.loader.Load(ctx, key)
+		if err != nil {
+			return nil, err
+		}
+		after, err := s.loader.Clock(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if before == after {
+			if after != s.clock {
+				s.stale.Store(true) // right, but newer than the rest: the next statement starts afresh
+			}
+			return schema, nil
+		}
+	}
+	return nil, fmt.Errorf("definitions of %s change too fast to be read", key)
+}

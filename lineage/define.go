@@ -1,0 +1,291 @@
+package lineage
+
+import (
+	"strings"
+
+	"github.com/pingcap/tidb/pkg/parser/ast"
+
+	"sluice/parser"
+)
+
+// define reads definitions. It reports false for a statement that has no case.
+func (t *tracer) define(n ast.StmtNode) bool {
+	switch n := n.(type) {
+	case *ast.CreateTableStmt:
+		t.createTableTree(n)
+	case *ast.AlterTableStmt:
+		t.alterTable(n)
+	case *ast.RenameTableStmt:
+		for _, r := range n.TableToTables {
+			t.rename(r.OldTable.Schema.O, r.OldTable.Name.O, r.NewTable.Schema.O, r.NewTable.Name.O)
+		}
+	case *ast.CreateViewStmt:
+		t.createView(n)
+	case *ast.DropTableStmt:
+		for _, name := range n.Tables {
+			t.drop(name.Schema.O, name.Name.O)
+		}
+	case *ast.TruncateTableStmt:
+		t.change(n.Table.Schema.O, n.Table.Name.O)
+	case *ast.CreateIndexStmt:
+		t.change(n.Table.Schema.O, n.Table.Name.O)
+	case *ast.DropIndexStmt:
+		t.change(n.Table.Schema.O, n.Table.Name.O)
+	case *ast.CreateSequenceStmt:
+		t.change(n.Name.Schema.O, n.Name.Name.O)
+	case *ast.AlterSequenceStmt:
+		t.change(n.Name.Schema.O, n.Name.Name.O)
+	case *ast.DropSequenceStmt:
+		for _, name := range n.Sequences {
+			t.drop(name.Schema.O, name.Name.O)
+		}
+	case *ast.AnalyzeTableStmt:
+		for _, name := range n.TableNames {
+			t.structure(name.Schema.O, name.Name.O)
+		}
+	case *ast.OptimizeTableStmt:
+		for _, name := range n.Tables {
+			t.maintain(name.Schema.O, name.Name.O)
+		}
+	case *ast.RepairTableStmt:
+		t.maintain(n.Table.Schema.O, n.Table.Name.O)
+	case *ast.LockTablesStmt:
+		for _, l := range n.TableLocks {
+			t.structure(l.Table.Schema.O, l.Table.Name.O)
+		}
+	case *ast.CreateDatabaseStmt:
+		t.schemaDefined(n.Name.O)
+		t.g.Effects.CreatesSchema = n.Name.O
+	case *ast.AlterDatabaseStmt:
+		t.schemaDefined(n.Name.O)
+	case *ast.DropDatabaseStmt:
+		t.dropSchema(n.Name.O)
+	default:
+		return false
+	}
+	return true
+}
+
+func (t *tracer) schemaDefined(name string) {
+	if reachOf(name, "") == forbidden {
+		t.forbid(Object{name, ""})
+	}
+	t.g.Effects.Definitions = append(t.g.Effects.Definitions, Object{name, ""})
+}
+
+// dropSchema drops every table of a schema.
+func (t *tracer) dropSchema(name string) {
+	t.schemaDefined(name)
+	t.g.Effects.DropsSchema = name
+	s, ok := t.b.schema(name)
+	if !ok {
+		t.missing[name] = struct{}{}
+		return
+	}
+	for _, o := range s.Objects {
+		t.writes[Write{Object{o.Schema, o.Name}, true}] = struct{}{}
+	}
+}
+
+// change notes that an object is created, altered or dropped.
+func (t *tracer) change(schema, name string) Object {
+	o, _, _ := t.object(schema, name)
+	if reachOf(o.Schema, o.Name) == forbidden {
+		t.forbid(o)
+	}
+	if _, certain, is := t.temporary(o); is && certain {
+		return o
+	}
+	if o.Schema != "" {
+		t.writes[Write{o, true}] = struct{}{}
+		t.g.Effects.Definitions = append(t.g.Effects.Definitions, o)
+	}
+	return o
+}
+
+func (t *tracer) drop(schema, name string) {
+	o := t.change(schema, name)
+	if _, _, is := t.temporary(o); is {
+		t.g.Effects.DropsTemporary = append(t.g.Effects.DropsTemporary, o)
+	}
+}
+
+// moved adds the flow of a whole table's rows to another name.
+func (t *tracer) moved(from, to Object) {
+	t.read(Source{Kind: TableSource, Object: from})
+	t.sink(Sink{Kind: TableSink, Object: to})
+}
+
+// rename moves a table's rows to its new name, which another project may hold.
+func (t *tracer) rename(schema, name, toSchema, to string) {
+	if toSchema == "" {
+		toSchema = schema
+		if t.schema != "" && schema != "" {
+			toSchema = t.schema // RENAME TABLE a.t TO u: u is in the current schema
+		}
+	}
+	old, def, _ := t.object(schema, name)
+	if carrier, certain, is := t.temporary(old); is {
+		next := Object{old.Schema, t.b.fold(to)}
+		t.carrierSource(carrier)
+		t.carrierSink("temporary " + next.String())
+		t.g.Effects.CreatesTemporary = append(t.g.Effects.CreatesTemporary, next)
+		t.g.Effects.DropsTemporary = append(t.g.Effects.DropsTemporary, old)
+		if certain {
+			return
+		}
+	}
+	t.change(schema, name)
+	next := t.change(toSchema, to)
+	if def == nil || def.Definition == "" { // a view moves no rows
+		t.moved(old, next)
+	}
+}
+
+func (t *tracer) createTableTree(n *ast.CreateTableStmt) {
+	if n.ReferTable != nil {
+		t.structure(n.ReferTable.Schema.O, n.ReferTable.Name.O)
+	}
+	if n.Select != nil {
+		t.under(n.Select, nil)
+	}
+	d := &parser.TableDefinition{Schema: n.Table.Schema.O, Name: n.Table.Name.O, Temporary: n.TemporaryKeyword != ast.TemporaryNone}
+	t.tableOptions(d, n.Options)
+	t.columnExpressions(n.Cols, n.Constraints)
+	t.createTable(d)
+}
+
+// columnExpressions reads defaults, checks and generated columns: they may call functions.
+func (t *tracer) columnExpressions(cols []*ast.ColumnDef, constraints []*ast.Constraint) {
+	for _, c := range cols {
+		for _, o := range c.Options {
+			if o.Refer != nil {
+				t.structure(o.Refer.Table.Schema.O, o.Refer.Table.Name.O)
+			}
+			t.some(o.Expr)
+		}
+	}
+	for _, c := range constraints {
+		if c.Refer != nil && c.Refer.Table != nil {
+			t.structure(c.Refer.Table.Schema.O, c.Refer.Table.Name.O)
+		}
+		t.some(c.Expr)
+	}
+}
+
+func (t *tracer) tableOptions(d *parser.TableDefinition, options []*ast.TableOption) {
+	for _, o := range options {
+		switch o.Tp {
+		case ast.TableOptionEngine:
+			d.Engine = strings.ToUpper(o.StrValue)
+		case ast.TableOptionConnection:
+			d.Reaches = "CONNECTION"
+		case ast.TableOptionUnion:
+			for _, u := range o.TableNames {
+				d.Union = append(d.Union, parser.Named{Schema: u.Schema.O, Name: u.Name.O})
+			}
+		}
+	}
+}
+
+// externalEngines keep their rows outside of this warehouse's own files.
+var externalEngines = map[string]bool{
+	"FEDERATED": true, "FEDERATEDX": true, "CONNECT": true, "SPIDER": true, "S3": true, "CSV": false,
+	"OQGRAPH": false, "SPHINX": true, "MROONGA": false,
+}
+
+// createTable adds the new table and, when rows flow into it, where they come to rest.
+func (t *tracer) createTable(d *parser.TableDefinition) {
+	switch {
+	case d.Alter:
+		t.alterRecognised(d)
+		return
+	case d.Temporary:
+		o, _, _ := t.object(d.Schema, d.Name)
+		t.g.Effects.CreatesTemporary = append(t.g.Effects.CreatesTemporary, o)
+		t.carrierSink("temporary " + o.String())
+		return
+	}
+	o := t.change(d.Schema, d.Name)
+	for _, u := range d.Union {
+		t.structure(u.Schema, u.Name)
+	}
+	if externalEngines[d.Engine] || d.Reaches != "" && d.Engine != "" && externalEngines[d.Engine] {
+		t.sink(Sink{Kind: FileSink, Object: o, Name: o.String() + " (" + d.Engine + ")"})
+	}
+	t.sink(Sink{Kind: TableSink, Object: o})
+}
+
+func (t *tracer) alterRecognised(d *parser.TableDefinition) {
+	o := t.change(d.Schema, d.Name)
+	if d.RenameTo != nil {
+		t.renameInAlter(d.Schema, d.Name, d.RenameTo.Schema, d.RenameTo.Name)
+	}
+	if d.Exchange != nil {
+		t.exchange(o, d.Exchange.Schema, d.Exchange.Name)
+	}
+	if externalEngines[d.Engine] {
+		t.moved(o, o)
+		t.sink(Sink{Kind: FileSink, Object: o, Name: o.String() + " (" + d.Engine + ")"})
+	}
+}
+
+// renameInAlter: ALTER TABLE a.t RENAME u leaves u in a … on MariaDB in the table's schema.
+func (t *tracer) renameInAlter(schema, name, toSchema, to string) {
+	if toSchema == "" && schema != "" {
+		t.rename(schema, name, schema, to)
+		if t.schema != "" && !strings.EqualFold(schema, t.schema) {
+			t.rename(schema, name, t.schema, to) // servers differ: both count
+		}
+		return
+	}
+	t.rename(schema, name, toSchema, to)
+}
+
+// exchange swaps a partition's rows with a table's: both ways.
+func (t *tracer) exchange(o Object, schema, name string) {
+	other := t.change(schema, name)
+	t.moved(o, other)
+	t.moved(other, o)
+}
+
+func (t *tracer) alterTable(n *ast.AlterTableStmt) {
+	schema, name := n.Table.Schema.O, n.Table.Name.O
+	o, _, _ := t.object(schema, name)
+	if _, certain, is := t.temporary(o); !is || !certain {
+		o = t.change(schema, name)
+	}
+	for _, s := range n.Specs {
+		switch s.Tp {
+		case ast.AlterTableRenameTable:
+			t.renameInAlter(schema, name, s.NewTable.Schema.O, s.NewTable.Name.O)
+		case ast.AlterTableExchangePartition:
+			t.exchange(o, s.NewTable.Schema.O, s.NewTable.Name.O)
+		case ast.AlterTableImportTablespace, ast.AlterTableDiscardTablespace, ast.AlterTableImportPartitionTablespace, ast.AlterTableDiscardPartitionTablespace:
+			t.read(Source{Kind: SystemSource, Name: "ALTER TABLE … TABLESPACE, which takes over or gives up a table's file"})
+			t.sink(Sink{Kind: FileSink, Name: o.String()})
+		}
+		d := &parser.TableDefinition{}
+		t.tableOptions(d, s.Options)
+		if externalEngines[d.Engine] {
+			t.read(Source{Kind: TableSource, Object: o})
+			t.sink(Sink{Kind: FileSink, Object: o, Name: o.String() + " (" + d.Engine + ")"})
+		}
+		t.columnExpressions(s.NewColumns, s.NewConstraints)
+		if s.Constraint != nil {
+			t.columnExpressions(nil, []*ast.Constraint{s.Constraint})
+		}
+	}
+}
+
+// createView moves no rows: the view is read through whenever it is used. That its body does not
+// touch the policy's schema is checked now.
+func (t *tracer) createView(n *ast.CreateViewStmt) {
+	t.change(n.ViewName.Schema.O, n.ViewName.Name.O)
+	walk(n.Select, func(n ast.Node) bool {
+		if name, ok := n.(*ast.TableName); ok {
+			t.structure(name.Schema.O, name.Name.O)
+		}
+		return true
+	})
+}

@@ -1,0 +1,209 @@
+package lineage
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/pingcap/tidb/pkg/parser/ast"
+
+	"sluice/lineage/catalog"
+	"sluice/parser"
+)
+
+// Definitions is a catalog that was read from a text of CREATE statements: for `proxy lineage
+// --catalog`, for CI and for tests. It implements catalog.Loader.
+type Definitions struct {
+	schemas map[string]*catalog.Schema
+	current string
+}
+
+// LoadDefinitions reads CREATE DATABASE, USE, CREATE TABLE, VIEW, TRIGGER, PROCEDURE, FUNCTION, EVENT
+// and SEQUENCE statements. Unqualified names belong to the last USE, or to schema. Statements of other
+// kinds are passed over; a text that cannot be lexed is an error.
+func LoadDefinitions(text string, d parser.Dialect, schema string) (*Definitions, error) {
+	defs := &Definitions{schemas: map[string]*catalog.Schema{}, current: schema}
+	script, err := parser.Parse(text, parser.Reading{Dialect: d})
+	if err != nil {
+		return nil, err
+	}
+	for i := range script.Statements {
+		if err := defs.add(&script.Statements[i]); err != nil {
+			return nil, err
+		}
+	}
+	return defs, nil
+}
+
+// Load gives one schema.
+func (d *Definitions) Load(_ context.Context, schema string) (*catalog.Schema, error) {
+	if s := d.schemas[strings.ToLower(schema)]; s != nil {
+		return s, nil
+	}
+	return &catalog.Schema{Name: schema}, nil
+}
+
+// Clock never moves: definitions of a text do not change.
+func (d *Definitions) Clock(context.Context) (string, error) { return "static", nil }
+
+// Folds: names are folded to lower case.
+func (d *Definitions) Folds(context.Context) (bool, error) { return true, nil }
+
+// Schemas lists the schemas that the text names.
+func (d *Definitions) Schemas(context.Context) ([]string, error) {
+	var out []string
+	for name := range d.schemas {
+		out = append(out, name)
+	}
+	return out, nil
+}
+
+// Foreign lists loadable functions: a text defines none.
+func (d *Definitions) Foreign(context.Context) ([]string, error) { return nil, nil }
+
+func (d *Definitions) schema(name string) *catalog.Schema {
+	if name == "" {
+		name = d.current
+	}
+	name = strings.ToLower(name)
+	s := d.schemas[name]
+	if s == nil {
+		s = &catalog.Schema{Name: name, Exists: true, Objects: map[string]*catalog.Object{}, Routines: map[string]*catalog.Routine{}, Events: map[string]*catalog.Program{}}
+		d.schemas[name] = s
+	}
+	return s
+}
+
+func (d *Definitions) object(schema, name string) *catalog.Object {
+	s := d.schema(schema)
+	name = strings.ToLower(name)
+	o := s.Objects[name]
+	if o == nil {
+		o = &catalog.Object{Schema: s.Name, Name: name, Kind: catalog.Table}
+		s.Objects[name] = o
+	}
+	return o
+}
+
+func (d *Definitions) add(st *parser.Statement) error {
+	e := &st.Extra
+	switch {
+	case e.Program != nil:
+		d.addProgram(e.Program)
+		return nil
+	case e.Table != nil && !e.Table.Alter:
+		d.addTable(e.Table)
+		return nil
+	}
+	switch n := st.Node.(type) {
+	case *ast.UseStmt:
+		d.current = n.DBName
+	case *ast.CreateDatabaseStmt:
+		d.schema(n.Name.O)
+	case *ast.CreateSequenceStmt:
+		d.object(n.Name.Schema.O, n.Name.Name.O).Kind = catalog.Sequence
+	case *ast.CreateViewStmt:
+		o := d.object(n.ViewName.Schema.O, n.ViewName.Name.O)
+		o.Kind = catalog.View
+		o.Definition = viewText(st.Text)
+		if o.Definition == "" {
+			return fmt.Errorf("view %s.%s: its query was not found", o.Schema, o.Name)
+		}
+	case *ast.CreateTableStmt:
+		d.addTree(n)
+	}
+	return nil
+}
+
+// viewText is what stands behind the AS of CREATE VIEW.
+func viewText(text string) string {
+	lower := strings.ToLower(text)
+	for at := strings.Index(lower, "view"); at >= 0 && at < len(lower); {
+		i := strings.Index(lower[at:], "as")
+		if i < 0 {
+			return ""
+		}
+		i += at
+		if i > 0 && strings.ContainsRune(" \t\n)`", rune(lower[i-1])) && i+2 < len(lower) && strings.ContainsRune(" \t\n(", rune(lower[i+2])) {
+			return strings.TrimRight(strings.TrimSpace(text[i+2:]), "; \n")
+		}
+		at = i + 2
+	}
+	return ""
+}
+
+func (d *Definitions) addTable(t *parser.TableDefinition) {
+	o := d.object(t.Schema, t.Name)
+	o.Engine = t.Engine
+	if externalEngines[t.Engine] {
+		o.External = t.Engine
+	}
+	for _, u := range t.Union {
+		schema := u.Schema
+		if schema == "" {
+			schema = o.Schema
+		}
+		o.Union = append(o.Union, [2]string{schema, u.Name})
+	}
+}
+
+func (d *Definitions) addTree(n *ast.CreateTableStmt) {
+	o := d.object(n.Table.Schema.O, n.Table.Name.O)
+	for _, c := range n.Cols {
+		o.Columns = append(o.Columns, c.Name.Name.O)
+		for _, option := range c.Options {
+			d.foreignKey(o, option.Refer)
+		}
+	}
+	for _, c := range n.Constraints {
+		d.foreignKey(o, c.Refer)
+	}
+	t := &parser.TableDefinition{Schema: n.Table.Schema.O, Name: n.Table.Name.O}
+	(&tracer{}).tableOptions(t, n.Options)
+	d.addTable(t)
+}
+
+func (d *Definitions) foreignKey(child *catalog.Object, r *ast.ReferenceDef) {
+	if r == nil || r.Table == nil {
+		return
+	}
+	acts := func(o ast.ReferOptionType) bool {
+		return o == ast.ReferOptionCascade || o == ast.ReferOptionSetNull || o == ast.ReferOptionSetDefault
+	}
+	c := catalog.Cascade{Schema: child.Schema, Name: child.Name}
+	c.OnDelete = r.OnDelete != nil && acts(r.OnDelete.ReferOpt)
+	c.OnUpdate = r.OnUpdate != nil && acts(r.OnUpdate.ReferOpt)
+	if c.OnDelete || c.OnUpdate {
+		schema := r.Table.Schema.O
+		if schema == "" {
+			schema = child.Schema
+		}
+		parent := d.object(schema, r.Table.Name.O)
+		parent.Children = append(parent.Children, c)
+	}
+}
+
+func (d *Definitions) addProgram(p *parser.Program) {
+	if p.Drop || p.Alter {
+		return
+	}
+	program := catalog.Program{Name: strings.ToLower(p.Name), Event: p.Event, Body: p.Body}
+	switch p.Kind {
+	case "trigger":
+		schema := p.TableSchema
+		if schema == "" {
+			schema = p.Schema
+		}
+		o := d.object(schema, p.Table)
+		program.Schema = o.Schema
+		o.Triggers = append(o.Triggers, &program)
+	case "event":
+		s := d.schema(p.Schema)
+		program.Schema = s.Name
+		s.Events[program.Name] = &program
+	case "procedure", "function":
+		s := d.schema(p.Schema)
+		program.Schema = s.Name
+		s.Routines[p.Kind+" "+program.Name] = &catalog.Routine{Program: program, Function: p.Kind == "function", Foreign: p.Foreign, Readable: true}
+	}
+}

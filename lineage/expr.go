@@ -1,0 +1,96 @@
+package lineage
+
+import (
+	"strings"
+
+	"github.com/pingcap/tidb/pkg/parser/ast"
+
+	"sluice/parser"
+)
+
+// call reads a function call: what the function itself reads, beside its arguments.
+func (t *tracer) call(n *ast.FuncCallExpr) {
+	name := n.FnName.L
+	switch {
+	case n.Schema.L == "sys":
+		t.read(Source{Kind: SystemSource, Object: Object{"sys", name}})
+		return
+	case name == "load_file":
+		t.read(Source{Kind: OpaqueSource, Name: "a file of the server (LOAD_FILE)"})
+		return
+	case name == "last_insert_id":
+		t.carrierSource("last_insert_id")
+		if len(n.Args) > 0 {
+			t.carrierSink("last_insert_id")
+		}
+		return
+	case name == "nextval" || name == "lastval" || name == "setval":
+		return // their sequence stands below as a TableNameExpr
+	}
+	t.function(n.Schema.O, n.FnName.O)
+}
+
+// function reads a stored function through; a name that the catalog does not know is the
+// warehouse's own function, or an error there.
+func (t *tracer) function(schema, name string) {
+	if schema == "" && t.b.snapshot.Foreign(strings.ToLower(name)) {
+		t.opaque("loadable function %s", name)
+		return
+	}
+	if schema == "" && t.schema == "" {
+		return
+	}
+	t.routine("function", schema, name)
+}
+
+// variable reads or assigns a variable.
+func (t *tracer) variable(n *ast.VariableExpr) {
+	name := "@" + strings.ToLower(n.Name)
+	if n.IsSystem {
+		name = "@" + name
+		if !textVariable(name) {
+			return
+		}
+	}
+	if n.Value != nil {
+		t.carrierSink(name)
+		return
+	}
+	t.carrierSource(name)
+}
+
+// textVariable tells whether a system variable can hold a text that a session chose: those that
+// were set from data carry its label.
+func textVariable(name string) bool { return true }
+
+// assign notes the effects of setting a system variable.
+func (t *tracer) assign(name string, value ast.ExprNode) {
+	name = strings.ToLower(strings.TrimPrefix(strings.TrimPrefix(strings.ToLower(name), "@@"), "session."))
+	e := &t.g.Effects
+	switch name {
+	case "sql_mode":
+		e.Mode = true
+	case "setnames", "setcharset", "character_set_client", "names", "charset":
+		e.Charset = true
+		if text, ok := parser.LiteralText(value); ok && value != nil {
+			e.CharsetName = strings.ToLower(text)
+		}
+	case "character_set_connection", "collation_connection", "character_set_results":
+		e.Charset = true
+	}
+}
+
+// into adds the targets of SELECT … INTO and of whatever else gives values to variables.
+func (t *tracer) into(targets []parser.Variable) {
+	for _, v := range targets {
+		switch {
+		case v.User:
+			t.carrierSink("@" + v.Name)
+		case strings.HasPrefix(v.Name, "handler "):
+			t.carrierSink(v.Name)
+		case strings.HasPrefix(v.Name, "@@") || (!t.body && strings.Contains(t.g.Kind, "set")):
+			t.carrierSink("@@" + strings.TrimLeft(v.Name, "@"))
+			t.assign(v.Name, nil)
+		}
+	}
+}

@@ -1,0 +1,91 @@
+package lineage
+
+import "sort"
+
+// Labels is what a session's carriers hold: user variables, temporary tables, LAST_INSERT_ID(), open
+// handlers … by carrier name, the sources whose data they carry. The zero value is empty. It
+// belongs to one session and is not safe for concurrent use.
+type Labels struct {
+	held map[string][]Source
+}
+
+// maxLabels bounds the sources that one session's carriers name.
+const maxLabels = 100000
+
+// Reset forgets everything, as the session's end does.
+func (l *Labels) Reset() { l.held = nil }
+
+// Expand gives g with every carrier that it reads replaced by the sources that the carrier holds. It
+// gives g itself when it reads none.
+func (l *Labels) Expand(g *Graph) *Graph {
+	found := false
+	for i := range g.Flows {
+		if g.Flows[i].Source.Kind == CarrierSource {
+			found = true
+			break
+		}
+	}
+	if !found {
+		return g
+	}
+	out := *g
+	out.Flows = nil
+	seen := map[string]bool{}
+	add := func(f Flow) {
+		if k := f.key(); !seen[k] {
+			seen[k] = true
+			out.Flows = append(out.Flows, f)
+		}
+	}
+	for _, f := range g.Flows {
+		if f.Source.Kind != CarrierSource {
+			add(f)
+			continue
+		}
+		for _, s := range l.held[f.Source.Name] {
+			add(Flow{Source: s, Sink: f.Sink, Implicit: f.Implicit})
+		}
+	}
+	sort.Slice(out.Flows, func(i, j int) bool { return out.Flows[i].key() < out.Flows[j].key() })
+	return &out
+}
+
+// Absorb takes up what an expanded graph wrote into carriers. It never takes a label off: a
+// statement that failed may have assigned some of its variables.
+func (l *Labels) Absorb(g *Graph) {
+	for i := range g.Flows {
+		f := &g.Flows[i]
+		if f.Sink.Kind != CarrierSink || f.Source.Kind == CarrierSource {
+			continue
+		}
+		if l.held == nil {
+			l.held = make(map[string][]Source)
+		}
+		l.add(f.Sink.Name, f.Source)
+	}
+}
+
+func (l *Labels) add(carrier string, s Source) {
+	k := s.key()
+	for _, have := range l.held[carrier] {
+		if have.key() == k {
+			return
+		}
+	}
+	if len(l.held[carrier]) < maxLabels {
+		l.held[carrier] = append(l.held[carrier], s)
+	}
+}
+
+// Clean takes the label off a carrier that a statement certainly overwrote with nothing of any table.
+func (l *Labels) Clean(carrier string) { delete(l.held, carrier) }
+
+// Hold adds a source to a carrier, for what the session itself knows (diagnostics).
+func (l *Labels) Hold(carrier string, sources ...Source) {
+	if len(sources) > 0 && l.held == nil {
+		l.held = make(map[string][]Source)
+	}
+	for _, s := range sources {
+		l.add(carrier, s)
+	}
+}

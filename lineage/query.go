@@ -1,0 +1,144 @@
+package lineage
+
+import (
+	"github.com/pingcap/tidb/pkg/parser/ast"
+)
+
+// expr reads everything below a node: queries with their scopes, tables, functions, variables.
+func (t *tracer) expr(n ast.Node) { t.under(n, nil) }
+
+// under walks below n; direct is the WITH that belongs to the query expression that is being read,
+// nil inside anything nested.
+func (t *tracer) under(n ast.Node, direct *cteScope) {
+	walk(n, func(n ast.Node) bool { return t.visit(n, direct) })
+}
+
+// visit reads one node and tells whether to go on below it.
+func (t *tracer) visit(n ast.Node, direct *cteScope) bool {
+	switch n := n.(type) {
+	case *ast.SelectStmt:
+		t.selectStmt(n, direct)
+		return false
+	case *ast.SetOprStmt:
+		t.setOpr(n, direct)
+		return false
+	case *ast.SetOprSelectList:
+		t.setList(n, direct)
+		return false
+	case *ast.SubqueryExpr:
+		t.under(n.Query, nil)
+		return false
+	case *ast.TableName:
+		t.readName(n, direct)
+		return true // AS OF and TABLESAMPLE hold expressions
+	case *ast.TableNameExpr:
+		t.sequence(n.Name)
+		return false
+	case *ast.FuncCallExpr:
+		t.call(n)
+		return true
+	case *ast.VariableExpr:
+		t.variable(n)
+		return true
+	case *ast.SelectIntoOption:
+		t.sink(Sink{Kind: FileSink, Name: n.FileName})
+		return true
+	case *ast.TableOptimizerHint, *ast.ColumnName:
+		return false
+	default:
+		return true
+	}
+}
+
+// with reads a WITH clause and puts its names in scope; the returned function takes them out.
+func (t *tracer) with(w *ast.WithClause, query ast.Node) (*cteScope, func()) {
+	outer := t.ctes
+	if w == nil {
+		return nil, func() {}
+	}
+	scope := &cteScope{query: query, parent: outer}
+	t.ctes = scope
+	for _, c := range w.CTEs {
+		if w.IsRecursive {
+			scope.names = append(scope.names, c.Name.O)
+		}
+		t.under(c.Query, nil)
+		if !w.IsRecursive {
+			scope.names = append(scope.names, c.Name.O)
+		}
+	}
+	return scope, func() { t.ctes = outer }
+}
+
+func (t *tracer) selectStmt(n *ast.SelectStmt, direct *cteScope) {
+	own, leave := t.with(n.With, n)
+	defer leave()
+	if own == nil {
+		own = direct
+	}
+	if n.From != nil {
+		t.under(n.From, own)
+	}
+	if n.Fields != nil {
+		t.under(n.Fields, nil)
+	}
+	for _, r := range n.Lists {
+		t.under(r, nil)
+	}
+	if n.SelectIntoOpt != nil {
+		t.under(n.SelectIntoOpt, nil)
+	}
+	t.implicit++
+	defer func() { t.implicit-- }()
+	t.some(n.Where, n.GroupBy, n.Having, n.OrderBy, n.Limit)
+	for i := range n.WindowSpecs {
+		t.under(&n.WindowSpecs[i], nil)
+	}
+}
+
+// some walks below those of the nodes that are there.
+func (t *tracer) some(nodes ...ast.Node) {
+	for _, n := range nodes {
+		t.under(n, nil)
+	}
+}
+
+func (t *tracer) setOpr(n *ast.SetOprStmt, direct *cteScope) {
+	own, leave := t.with(n.With, n)
+	defer leave()
+	if own == nil {
+		own = direct
+	}
+	if n.SelectList != nil {
+		t.setList(n.SelectList, own)
+	}
+	t.implicit++
+	defer func() { t.implicit-- }()
+	t.some(n.OrderBy, n.Limit)
+}
+
+// setList reads the arms of a UNION. An arm in parentheses with a WITH of its own is a query
+// expression of its own.
+func (t *tracer) setList(n *ast.SetOprSelectList, direct *cteScope) {
+	own, leave := t.with(n.With, n)
+	defer leave()
+	if own == nil {
+		own = direct
+	}
+	for _, s := range n.Selects {
+		t.under(s, own)
+	}
+	t.implicit++
+	defer func() { t.implicit-- }()
+	t.some(n.OrderBy, n.Limit)
+}
+
+// sequence reads NEXTVAL(s), LASTVAL(s), SETVAL(s, n): a sequence is read and moved on.
+func (t *tracer) sequence(n *ast.TableName) {
+	t.readTable(n.Schema.O, n.Name.O)
+	o, _, known := t.object(n.Schema.O, n.Name.O)
+	if known && o.Schema != "" && reachOf(o.Schema, o.Name) == project {
+		t.writes[Write{Object: o}] = struct{}{}
+		t.sink(Sink{Kind: TableSink, Object: o})
+	}
+}

@@ -1,0 +1,256 @@
+package lineage
+
+import (
+	"strings"
+
+	"github.com/pingcap/tidb/pkg/parser/ast"
+
+	"sluice/parser"
+)
+
+// statement reads one statement of the client or of a stored program.
+func (t *tracer) statement(st *parser.Statement) {
+	t.extras(st)
+	if st.Node == nil {
+		t.withoutTree(st)
+		return
+	}
+	e := &st.Extra
+	if e.Table != nil {
+		t.expr(st.Node)
+		t.createTable(e.Table)
+		return
+	}
+	t.node(st.Node, e)
+	if e.Explained {
+		t.sink(Sink{Kind: ResultSink})
+	}
+}
+
+// extras adds what recognisers found beside the tree.
+func (t *tracer) extras(st *parser.Statement) {
+	e := &st.Extra
+	for _, n := range e.More {
+		t.expr(n)
+	}
+	for _, o := range e.Objects {
+		t.named(o)
+	}
+	t.into(e.Into)
+	if e.File != "" {
+		t.sink(Sink{Kind: FileSink, Name: e.File})
+	}
+	if e.Returning != nil {
+		t.expr(e.Returning)
+		t.sink(Sink{Kind: ResultSink})
+	}
+	if e.Private != "" {
+		t.read(Source{Kind: SystemSource, Name: e.Private})
+		t.sink(Sink{Kind: ResultSink})
+	}
+	for _, s := range e.Settings {
+		t.assign(s, nil)
+	}
+	if len(e.Settings) > 0 {
+		t.g.Effects.Mode = true
+	}
+	if e.Kill != nil {
+		t.g.Effects.Kill = &Kill{e.Kill.ID, e.Kill.Query}
+	}
+}
+
+// named adds an object that stands outside of any tree.
+func (t *tracer) named(o parser.Named) {
+	if strings.HasPrefix(o.Name, "handler ") {
+		t.carrierSource(o.Name)
+		return
+	}
+	switch o.Access {
+	case parser.Read, parser.ReadWrite:
+		t.readTable(o.Schema, o.Name)
+	case parser.Write, parser.Define:
+		t.maintain(o.Schema, o.Name)
+	default:
+		t.structure(o.Schema, o.Name)
+	}
+}
+
+// structure names an object whose definition alone is read: metadata is free, but for the policy's schema.
+func (t *tracer) structure(schema, name string) {
+	if schema == "" {
+		schema = t.schema
+	}
+	if reachOf(schema, name) == forbidden {
+		t.forbid(Object{schema, name})
+	}
+}
+
+// withoutTree reads statements that recognisers understood without a tree.
+func (t *tracer) withoutTree(st *parser.Statement) {
+	e := &st.Extra
+	switch {
+	case e.Program != nil:
+		t.program(e.Program)
+	case e.Dynamic != nil:
+		t.dynamic(e)
+	case e.Table != nil:
+		t.createTable(e.Table)
+	case e.Private != "":
+	case st.Kind == "show processlist":
+		t.g.Effects.ProcessList = true
+	case st.Kind == "show warnings":
+		t.g.Effects.Diagnostics = true
+		t.carrierSource("diagnostics")
+		t.sink(Sink{Kind: ResultSink})
+	case st.Kind == "get diagnostics":
+		t.g.Effects.Diagnostics = true
+		t.carrierSource("diagnostics")
+	case e.Explained:
+		t.sink(Sink{Kind: ResultSink})
+	case e.Control, len(e.Objects) > 0, len(e.Into) > 0:
+	case st.Kind == "fetch":
+	default:
+		t.refuse("%s is not understood", strings.ToUpper(st.Kind))
+	}
+}
+
+// node reads a statement's tree. The set of statements is closed: what has no case is refused.
+func (t *tracer) node(n ast.StmtNode, e *parser.Extra) {
+	switch n := n.(type) {
+	case *ast.SelectStmt, *ast.SetOprStmt:
+		t.query(n, e)
+	case *ast.InsertStmt:
+		t.insert(n)
+	case *ast.UpdateStmt:
+		t.update(n)
+	case *ast.DeleteStmt:
+		t.delete(n)
+	case *ast.LoadDataStmt:
+		t.loadData(n)
+	case *ast.CallStmt:
+		t.callStmt(n)
+	case *ast.DoStmt:
+		t.expr(n)
+	case *ast.SetStmt:
+		t.set(n)
+	case *ast.ExplainStmt:
+		t.node(n.Stmt, &parser.Extra{})
+		t.sink(Sink{Kind: ResultSink})
+	case *ast.ShowStmt:
+		t.show(n)
+	case *ast.UseStmt:
+		t.g.Effects.Use = n.DBName
+		if reachOf(n.DBName, "") == forbidden {
+			t.forbid(Object{n.DBName, ""})
+		}
+	case *ast.BeginStmt, *ast.CommitStmt, *ast.RollbackStmt, *ast.SavepointStmt, *ast.ReleaseSavepointStmt,
+		*ast.FlushStmt, *ast.KillStmt, *ast.HelpStmt, *ast.UnlockTablesStmt, *ast.SetPwdStmt, *ast.SetRoleStmt,
+		*ast.SetDefaultRoleStmt, *ast.CreateUserStmt, *ast.AlterUserStmt, *ast.DropUserStmt, *ast.RenameUserStmt,
+		*ast.GrantStmt, *ast.GrantRoleStmt, *ast.GrantProxyStmt, *ast.RevokeStmt, *ast.RevokeRoleStmt,
+		*ast.ShutdownStmt, *ast.RestartStmt, *ast.AlterInstanceStmt, *ast.SetResourceGroupStmt,
+		*ast.CreateResourceGroupStmt, *ast.AlterResourceGroupStmt, *ast.DropResourceGroupStmt,
+		*ast.CreatePlacementPolicyStmt, *ast.AlterPlacementPolicyStmt, *ast.DropPlacementPolicyStmt:
+		t.expr(n) // no data of tables moves; an expression in them still counts
+	case *ast.DeallocateStmt:
+		t.g.Effects.Dynamic = &parser.Dynamic{Verb: "deallocate", Name: strings.ToLower(n.Name)}
+	default:
+		if !t.define(n) {
+			t.refuse("%s is not understood", strings.ToUpper(t.b.statement.Kind))
+		}
+	}
+}
+
+// query reads SELECT, TABLE, VALUES and their unions: to the client, unless INTO says otherwise.
+func (t *tracer) query(n ast.StmtNode, e *parser.Extra) {
+	before := len(t.sinks)
+	t.expr(n)
+	files := 0
+	for _, k := range t.sinks {
+		if k.Kind == FileSink {
+			files++
+		}
+	}
+	_ = before
+	if len(e.Into) == 0 && files == 0 {
+		t.sink(Sink{Kind: ResultSink})
+	}
+}
+
+// set reads SET: values to variables, and what the session is read by from here on.
+func (t *tracer) set(n *ast.SetStmt) {
+	for _, v := range n.Variables {
+		before := len(t.sources)
+		t.some(v.Value)
+		if v.ExtendValue != nil {
+			t.under(v.ExtendValue, nil)
+		}
+		switch {
+		case v.Name == ast.SetNames || v.Name == ast.SetCharset:
+			t.assign(v.Name, v.Value)
+		case v.IsSystem || !strings.HasPrefix(v.Name, "@") && v.IsGlobal:
+			t.assign(v.Name, v.Value)
+			if len(t.sources) > before {
+				t.carrierSink("@@" + strings.ToLower(v.Name))
+			}
+		default:
+			t.carrierSink("@" + strings.ToLower(v.Name))
+		}
+	}
+}
+
+// show reads SHOW where a condition brought the tree into play; definitions are free.
+func (t *tracer) show(n *ast.ShowStmt) {
+	if n.Table != nil {
+		t.structure(n.Table.Schema.O, n.Table.Name.O)
+	}
+	t.some(n.Where)
+	if n.Pattern != nil {
+		t.under(n.Pattern.Pattern, nil)
+	}
+	t.sink(Sink{Kind: ResultSink})
+	switch n.Tp {
+	case ast.ShowProcessList:
+		t.g.Effects.ProcessList = true
+		t.read(Source{Kind: SystemSource, Name: "SHOW PROCESSLIST with a condition"})
+	case ast.ShowWarnings, ast.ShowErrors:
+		t.g.Effects.Diagnostics = true
+		t.carrierSource("diagnostics")
+	}
+}
+
+// dynamic reads PREPARE, EXECUTE, EXECUTE IMMEDIATE and DEALLOCATE: the session finds out the text
+// and judges that; inside a stored program a text that is a value cannot be read.
+func (t *tracer) dynamic(e *parser.Extra) {
+	d := e.Dynamic
+	if !t.body {
+		t.g.Effects.Dynamic = d
+		return
+	}
+	text, known := d.Text, d.Text != ""
+	switch d.Verb {
+	case "deallocate":
+		return
+	case "prepare":
+		if t.prepared == nil {
+			t.prepared = map[string]string{}
+		}
+		if old, again := t.prepared[d.Name]; !known || (again && old != text) {
+			text = ""
+		}
+		t.prepared[d.Name] = text
+		return
+	case "execute":
+		text = t.prepared[d.Name]
+		known = text != ""
+	}
+	if !known {
+		t.opaque("dynamic SQL inside a stored program")
+		return
+	}
+	script, err := parser.Parse(text, t.reading)
+	if err != nil || len(script.Statements) != 1 || script.Statements[0].Command != nil {
+		t.opaque("dynamic SQL inside a stored program")
+		return
+	}
+	t.bodyStatement(&script.Statements[0])
+}

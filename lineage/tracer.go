@@ -1,0 +1,326 @@
+package lineage
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+
+	"github.com/pingcap/tidb/pkg/parser/ast"
+
+	"sluice/lineage/catalog"
+	"sluice/parser"
+)
+
+// tracer reads one statement, with all that stands behind its names, into a graph. At the level of
+// tables every source of a statement reaches every sink of it: what a statement reads may decide
+// what it writes, row by row (contract 2: both kinds of flow count).
+type tracer struct {
+	b       *Bound
+	g       *Graph
+	missing map[string]struct{} // schemas to load before the trace is whole
+
+	sources map[string]*source
+	sinks   map[string]Sink
+	writes  map[Write]struct{}
+	names   map[Object]struct{}
+
+	reading  parser.Reading
+	schema   string // what unqualified names belong to
+	ctes     *cteScope
+	via      []Object
+	implicit int
+	depth    int
+	open     map[string]bool // views and routines that are being read: cycles end here
+	written  map[string]bool // objects whose triggers and cascades were read
+	prepared map[string]string
+	body     bool // inside a stored program
+}
+
+type source struct {
+	Source
+	explicit bool
+}
+
+// maxNesting bounds views on views and routines that call routines.
+const maxNesting = 100
+
+func newTracer(b *Bound) *tracer {
+	return &tracer{
+		b: b, g: &Graph{Kind: b.statement.Kind, Tier: b.statement.Tier},
+		missing: map[string]struct{}{}, sources: map[string]*source{}, sinks: map[string]Sink{},
+		writes: map[Write]struct{}{}, names: map[Object]struct{}{}, reading: b.reading,
+		schema: b.scope.Schema, open: map[string]bool{}, written: map[string]bool{},
+	}
+}
+
+// trace reads the statement and gives its graph.
+func (t *tracer) trace() *Graph {
+	if t.b.statement.Tier == parser.TierTokens {
+		t.tokens(t.b.statement)
+	} else {
+		t.statement(t.b.statement)
+	}
+	return t.finish()
+}
+
+// finish makes the flows: every source to every sink.
+func (t *tracer) finish() *Graph {
+	g := t.g
+	seen := map[Object]struct{}{}
+	for _, s := range t.sources {
+		if s.Kind == TableSource {
+			if _, ok := seen[s.Object]; !ok {
+				seen[s.Object] = struct{}{}
+				g.Reads = append(g.Reads, s.Object)
+			}
+		}
+		for _, k := range t.sinks {
+			if k.Kind == CarrierSink && s.Kind == CarrierSource && k.Name == s.Name {
+				continue
+			}
+			g.Flows = append(g.Flows, Flow{Source: s.Source, Sink: k, Implicit: !s.explicit})
+		}
+	}
+	for w := range t.writes {
+		g.Writes = append(g.Writes, w)
+	}
+	for n := range t.names {
+		g.Names = append(g.Names, n)
+	}
+	for _, k := range t.sinks {
+		if k.Kind == CarrierSink {
+			g.Carriers = append(g.Carriers, k.Name)
+		}
+	}
+	sortGraph(g)
+	return g
+}
+
+func sortGraph(g *Graph) {
+	sort.Slice(g.Reads, func(i, j int) bool { return g.Reads[i].String() < g.Reads[j].String() })
+	sort.Slice(g.Names, func(i, j int) bool { return g.Names[i].String() < g.Names[j].String() })
+	sort.Slice(g.Writes, func(i, j int) bool { return g.Writes[i].Object.String() < g.Writes[j].Object.String() })
+	sort.Slice(g.Flows, func(i, j int) bool { return g.Flows[i].key() < g.Flows[j].key() })
+	sort.Strings(g.Carriers)
+	sort.Strings(g.Opaque)
+}
+
+func (s *Source) key() string {
+	k := fmt.Sprint(s.Kind, " ", s.Object.Schema, ".", s.Object.Name, " ", s.Name)
+	for _, v := range s.Via {
+		k += " " + v.String()
+	}
+	return k
+}
+
+func (f *Flow) key() string {
+	return f.Source.key() + " > " + fmt.Sprint(f.Sink.Kind, f.Sink.Object, f.Sink.Name)
+}
+
+// refuse marks the statement as not understood.
+func (t *tracer) refuse(format string, args ...any) {
+	if t.g.Refused == "" {
+		t.g.Refused = fmt.Sprintf(format, args...)
+	}
+}
+
+// opaque notes something that cannot be read through.
+func (t *tracer) opaque(format string, args ...any) {
+	s := fmt.Sprintf(format, args...)
+	for _, o := range t.g.Opaque {
+		if o == s {
+			return
+		}
+	}
+	t.g.Opaque = append(t.g.Opaque, s)
+}
+
+// read adds a source.
+func (t *tracer) read(s Source) {
+	s.Via = append([]Object(nil), t.via...)
+	k := s.key()
+	have := t.sources[k]
+	if have == nil {
+		have = &source{Source: s}
+		t.sources[k] = have
+	}
+	have.explicit = have.explicit || t.implicit == 0
+}
+
+// sink adds a sink.
+func (t *tracer) sink(k Sink) {
+	t.sinks[fmt.Sprint(k.Kind, k.Object.Schema, ".", k.Object.Name, " ", k.Name)] = k
+}
+
+func (t *tracer) carrierSink(name string)   { t.sink(Sink{Kind: CarrierSink, Name: name}) }
+func (t *tracer) carrierSource(name string) { t.read(Source{Kind: CarrierSource, Name: name}) }
+
+// object finds what a name means. known is false when its schema must be loaded first.
+func (t *tracer) object(schema, name string) (o Object, def *catalog.Object, known bool) {
+	if schema == "" {
+		schema = t.schema
+	}
+	o = Object{t.b.fold(schema), t.b.fold(name)}
+	if schema == "" || reachOf(schema, name) != project {
+		return o, nil, true
+	}
+	s, ok := t.b.schema(schema)
+	if !ok {
+		t.missing[schema] = struct{}{}
+		return o, nil, false
+	}
+	if def = s.Objects[o.Name]; def != nil {
+		o = Object{def.Schema, def.Name}
+	}
+	return o, def, true
+}
+
+// temporary gives the name of a temporary table of the session, and whether it certainly exists.
+func (t *tracer) temporary(o Object) (carrier string, certain, is bool) {
+	certain, is = t.b.scope.Temporary[o]
+	return "temporary " + o.String(), certain, is
+}
+
+// readTable adds what a table position reads.
+func (t *tracer) readTable(schema, name string) {
+	o, def, known := t.object(schema, name)
+	if carrier, certain, is := t.temporary(o); is {
+		t.carrierSource(carrier)
+		if certain || def == nil {
+			return
+		}
+	}
+	switch reachOf(o.Schema, o.Name) {
+	case forbidden:
+		t.forbid(o)
+		return
+	case metadata:
+		return
+	case personal:
+		t.read(Source{Kind: SystemSource, Object: o})
+		return
+	}
+	if !known || o.Schema == "" {
+		return
+	}
+	if def == nil {
+		t.read(Source{Kind: TableSource, Object: o})
+		return
+	}
+	t.readDefined(o, def)
+}
+
+// forbid marks a statement that touches the policy's own schema.
+func (t *tracer) forbid(o Object) {
+	t.g.Forbidden = "the schema " + o.Schema + " holds Sluice's policy and is not reached through Sluice"
+}
+
+func (t *tracer) readDefined(o Object, def *catalog.Object) {
+	switch {
+	case def.Kind == catalog.View:
+		t.readView(o, def)
+		return
+	case def.External != "":
+		t.read(Source{Kind: OpaqueSource, Object: o, Name: def.External})
+	}
+	t.read(Source{Kind: TableSource, Object: o})
+	for _, u := range def.Union {
+		if key := "union " + o.String(); !t.open[key] {
+			t.open[key] = true
+			t.readTable(u[0], u[1])
+			delete(t.open, key)
+		}
+	}
+}
+
+// readView reads a view through to its base tables, in the view's own schema (contract 2).
+func (t *tracer) readView(o Object, def *catalog.Object) {
+	key := "view " + o.String()
+	if t.open[key] {
+		return
+	}
+	if len(t.open) > maxNesting {
+		t.opaque("view %s: views are nested too deeply", o)
+		return
+	}
+	t.open[key] = true
+	defer delete(t.open, key)
+	t.names[o] = struct{}{}
+	st, err := t.viewBody(def)
+	if err != nil {
+		t.opaque("view %s: %v", o, err)
+		return
+	}
+	defer t.enter(def.Schema, t.b.reading)()
+	t.via = append(t.via[:len(t.via):len(t.via)], o)
+	t.queryStatement(st)
+}
+
+// enter goes into a definition's own schema and reading, with no CTE of outside in view; the
+// returned function comes back.
+func (t *tracer) enter(schema string, rd parser.Reading) func() {
+	saved := *t
+	t.schema, t.reading, t.ctes = schema, rd, nil
+	return func() {
+		t.schema, t.reading, t.ctes, t.via, t.body = saved.schema, saved.reading, saved.ctes, saved.via, saved.body
+	}
+}
+
+// viewBody parses a view's definition as the warehouse prints it: without double quotes around names.
+func (t *tracer) viewBody(def *catalog.Object) (*parser.Statement, error) {
+	return remember(&def.Memo, func() (*parser.Statement, error) {
+		rd := parser.Reading{Dialect: t.b.reading.Dialect}
+		script, err := parser.Parse(def.Definition, rd)
+		switch {
+		case err != nil:
+			return nil, err
+		case len(script.Statements) != 1 || script.Statements[0].Node == nil:
+			return nil, fmt.Errorf("its definition cannot be read")
+		}
+		return &script.Statements[0], nil
+	})
+}
+
+// queryStatement reads a parsed query and its extras for their sources alone.
+func (t *tracer) queryStatement(st *parser.Statement) {
+	t.extras(st)
+	t.expr(st.Node)
+}
+
+// cteScope holds the names that a WITH declared, inner first.
+type cteScope struct {
+	names  []string
+	query  ast.Node // the query expression whose own WITH this is
+	parent *cteScope
+}
+
+// readName reads a name in table position: a common table expression, a table, or, where servers
+// differ over which, both (sql.md 2.4 E).
+func (t *tracer) readName(n *ast.TableName, direct *cteScope) {
+	if n.Schema.O == "" {
+		certain, maybe := t.cte(n.Name.O, direct)
+		if certain {
+			return
+		}
+		if maybe {
+			if o, def, known := t.object("", n.Name.O); known && def == nil {
+				if _, _, is := t.temporary(o); !is {
+					return
+				}
+			}
+		}
+	}
+	t.readTable(n.Schema.O, n.Name.O)
+}
+
+func (t *tracer) cte(name string, direct *cteScope) (certain, maybe bool) {
+	for s := t.ctes; s != nil; s = s.parent {
+		for _, have := range s.names {
+			if have == name && s == direct {
+				return true, true
+			}
+			maybe = maybe || strings.EqualFold(have, name)
+		}
+	}
+	return false, maybe
+}

@@ -51,20 +51,20 @@ func findAttribute(attributes []Attribute, key string) string {
 	return ""
 }
 
-// part is a field of a message together with the bytes it was read from, so that a message that is
+// part is a string field of a message together with the bytes it was read from, so that a message that is
 // written again differs only where a field was changed.
-type part[T comparable] struct {
+type part struct {
 	raw   []byte
-	value T
+	value string
 	known bool
 }
 
 // put appends the bytes as they were read when value is still what they said.
-func (p part[T]) put(dst []byte, value T, encode func([]byte, T) []byte) []byte {
+func (p part) put(dst []byte, value string) []byte {
 	if p.known && p.value == value {
 		return append(dst, p.raw...)
 	}
-	return encode(dst, value)
+	return appendNul(dst, value)
 }
 
 // between gives the bytes that a cursor has read since rest was its rest.

@@ -16,8 +16,8 @@ type ChangeUser struct {
 	Attributes   []Attribute
 
 	caps       Capability // the client's
-	database   part[string]
-	plugin     part[string]
+	database   part
+	plugin     part
 	attributes []byte
 	asRead     []Attribute
 	tail       []byte
@@ -63,13 +63,13 @@ func (u *ChangeUser) Encode(agreed Capability) []byte {
 		proof := u.AuthResponse[:min(len(u.AuthResponse), 255)]
 		b = append(append(b, byte(len(proof))), proof...)
 	} else {
-		b = appendNul(b, string(u.AuthResponse))
+		b = append(append(b, u.AuthResponse...), 0)
 	}
-	b = u.database.put(b, u.Database, appendNul)
+	b = u.database.put(b, u.Database)
 	if u.HasCollation {
 		b = binary.LittleEndian.AppendUint16(b, u.Collation)
 		if agreed.Has(ClientPluginAuth) {
-			b = u.plugin.put(b, u.AuthPlugin, appendNul)
+			b = u.plugin.put(b, u.AuthPlugin)
 		}
 		if agreed.Has(ClientConnectAttrs) {
 			if u.caps.Has(ClientConnectAttrs) && slices.Equal(u.asRead, u.Attributes) {

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"encoding/binary"
 	"slices"
 )
@@ -20,13 +21,14 @@ type HandshakeResponse struct {
 
 	reserved   [19]byte // first 19 of the 23 filler bytes; MariaDB's flags are the other 4
 	filler     [4]byte  // those 4 as they came
-	auth       part[string]
-	database   part[string]
-	plugin     part[string]
+	authRaw    []byte   // the auth response as it came, length and all
+	authRead   []byte   // and what it said; bytes, so that Forget can clear them
+	database   part
+	plugin     part
 	attributes []byte // the block as it came
 	asRead     []Attribute
 	zstdRead   bool
-	authForm   Capability // the flags that auth.raw was encoded by
+	authForm   Capability // the flags that authRaw was encoded by
 	tail       []byte     // bytes behind the last field that the flags announce
 	layout     Capability // the capabilities as they came
 }
@@ -82,10 +84,10 @@ func ParseHandshakeResponse(payload []byte) (*HandshakeResponse, error) {
 }
 
 // text reads a string that ends with a zero byte or with the payload, and keeps its bytes.
-func (c *cursor) text() (string, part[string]) {
+func (c *cursor) text() (string, part) {
 	rest := c.rest
 	s := string(c.nulOrRest())
-	return s, part[string]{raw: slices.Clone(between(rest, c)), value: s, known: c.fault == ""}
+	return s, part{raw: slices.Clone(between(rest, c)), value: s, known: c.fault == ""}
 }
 
 // readAuth reads the proof in the form that the capabilities name.
@@ -102,7 +104,7 @@ func (r *HandshakeResponse) readAuth(c *cursor) {
 		proof = c.nul(what)
 	}
 	r.AuthResponse = slices.Clone(proof)
-	r.auth = part[string]{raw: slices.Clone(between(rest, c)), value: string(proof), known: c.fault == ""}
+	r.authRead, r.authRaw = slices.Clone(proof), slices.Clone(between(rest, c))
 	r.authForm = r.Capabilities & (ClientPluginAuthLenencClientData | ClientSecureConnection)
 }
 
@@ -132,10 +134,10 @@ func (r *HandshakeResponse) Encode() []byte {
 	b = appendNul(b, r.User)
 	b = r.appendAuth(b)
 	if r.Capabilities.Has(ClientConnectWithDB) {
-		b = r.database.put(b, r.Database, appendNul)
+		b = r.database.put(b, r.Database)
 	}
 	if r.Capabilities.Has(ClientPluginAuth) {
-		b = r.plugin.put(b, r.AuthPlugin, appendNul)
+		b = r.plugin.put(b, r.AuthPlugin)
 	}
 	if r.Capabilities.Has(ClientConnectAttrs) {
 		if r.layout.Has(ClientConnectAttrs) && slices.Equal(r.asRead, r.Attributes) {
@@ -155,8 +157,8 @@ func (r *HandshakeResponse) Encode() []byte {
 
 func (r *HandshakeResponse) appendAuth(b []byte) []byte {
 	form := r.Capabilities & (ClientPluginAuthLenencClientData | ClientSecureConnection)
-	if r.auth.known && form == r.authForm && r.auth.value == string(r.AuthResponse) {
-		return append(b, r.auth.raw...)
+	if len(r.authRaw) > 0 && form == r.authForm && bytes.Equal(r.authRead, r.AuthResponse) {
+		return append(b, r.authRaw...)
 	}
 	switch {
 	case form.Has(ClientPluginAuthLenencClientData):
@@ -166,13 +168,14 @@ func (r *HandshakeResponse) appendAuth(b []byte) []byte {
 		proof := r.AuthResponse[:min(len(r.AuthResponse), 255)]
 		return append(append(b, byte(len(proof))), proof...)
 	default:
-		return appendNul(b, string(r.AuthResponse))
+		return append(append(b, r.AuthResponse...), 0)
 	}
 }
 
 // Forget clears every copy of the proof that the value holds.
 func (r *HandshakeResponse) Forget() {
 	clear(r.AuthResponse)
-	clear(r.auth.raw)
-	r.AuthResponse, r.auth = nil, part[string]{}
+	clear(r.authRead)
+	clear(r.authRaw)
+	r.AuthResponse, r.authRead, r.authRaw = nil, nil, nil
 }

@@ -43,11 +43,10 @@ func (c *Conn) RequestFile(name string, limit int) ([]byte, error) {
 		if part.size > limit-len(file) {
 			tooLarge, file = true, nil
 		}
-		if err := part.each(c, func(b []byte) error {
+		if err := part.each(c, nil, func(b []byte) {
 			if !tooLarge {
 				file = append(file, b...)
 			}
-			return nil
 		}); err != nil {
 			return nil, fmt.Errorf("read the file: %w", err)
 		}
@@ -65,23 +64,18 @@ func (c *Conn) RequestFile(name string, limit int) ([]byte, error) {
 func (c *Conn) CopyFile(to io.Writer) (int64, error) {
 	var total int64
 	var failed error
-	write := func(b []byte) error {
+	write := func(b []byte) {
 		if failed == nil {
 			_, failed = to.Write(b)
 		}
-		return nil
 	}
 	var part bodyReader
-	for {
+	for !part.end() {
 		if err := part.next(c); err != nil {
 			return total, fmt.Errorf("read the client's file: %w", err)
 		}
-		_ = write(c.head[:])
-		if part.end() {
-			break
-		}
 		total += int64(part.size)
-		if err := part.each(c, write); err != nil {
+		if err := part.each(c, c.head[:], write); err != nil {
 			return total, fmt.Errorf("read the client's file: %w", err)
 		}
 	}
@@ -111,22 +105,21 @@ func (r *bodyReader) next(c *Conn) error {
 
 func (r *bodyReader) end() bool { return r.last }
 
-// each gives the part's bytes, in pieces that hold until it returns.
-func (r *bodyReader) each(c *Conn, use func([]byte) error) error {
+// each gives the prefix and the part's bytes, in pieces that hold until use returns.
+func (r *bodyReader) each(c *Conn, prefix []byte, use func([]byte)) error {
 	scratch := frames.Get().(*[]byte)
 	defer frames.Put(scratch)
-	for left := r.size; left > 0; {
-		piece := (*scratch)[:min(left, frameSize)]
-		if err := c.fill(piece); err != nil {
+	held := copy(*scratch, prefix)
+	for left := r.size; left > 0 || held > 0; held = 0 {
+		n := min(left, frameSize-held)
+		if err := c.fill((*scratch)[held : held+n]); err != nil {
 			if err == io.EOF {
 				err = io.ErrUnexpectedEOF
 			}
 			return err
 		}
-		if err := use(piece); err != nil {
-			return err
-		}
-		left -= len(piece)
+		use((*scratch)[:held+n])
+		left -= n
 	}
 	return nil
 }

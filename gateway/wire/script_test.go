@@ -120,12 +120,12 @@ func walkOnce(w *Walker, window *[]byte, r *walked) bool {
 		return false
 	}
 	e, err := w.Next(*window)
+	buf := *window
+	r.out = append(r.out, buf[:e.End]...)
 	if err != nil {
 		r.err = err.Error()
 		return false
 	}
-	buf := *window
-	r.out = append(r.out, buf[:e.End]...)
 	*window = append([]byte(nil), buf[e.End:]...)
 	switch e.Kind {
 	case NeedMore:

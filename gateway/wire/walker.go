@@ -175,7 +175,7 @@ func (w *Walker) Mid() bool { return w.body > 0 || w.more }
 
 // Next walks buf, which begins where the event before ended. It changes sequence ids in place and
 // nothing else. An error means that the bytes do not fit the protocol: nothing after it can be told
-// apart, so the connection must end.
+// apart, so the connection must end. The bytes before the event's Start were sound.
 func (w *Walker) Next(buf []byte) (Event, error) {
 	at := 0
 	for {
@@ -203,7 +203,7 @@ func (w *Walker) Next(buf []byte) (Event, error) {
 				return w.wait(at, headerSize+1), nil
 			}
 			if row, err := w.isRow(buf[at+headerSize], size); err != nil {
-				return Event{}, err
+				return w.wait(at, 0), err
 			} else if row {
 				if w.rows == w.RowLimit {
 					return Event{Kind: RowLimitReached, Start: at, End: at}, nil
@@ -253,24 +253,24 @@ func (w *Walker) fault(reason string) error {
 // control reports the packet at buf[at:], which is no row, once it is whole.
 func (w *Walker) control(buf []byte, at, size int) (Event, error) {
 	if w.state == walkRefused {
-		return Event{}, w.fault("it cannot be followed")
+		return w.wait(at, 0), w.fault("it cannot be followed")
 	}
 	if size == 0 && w.state != walkRaw {
-		return Event{}, w.fault("an empty packet")
+		return w.wait(at, 0), w.fault("an empty packet")
 	}
 	if size == MaxPart {
-		return Event{}, w.fault("a packet of 16 MiB that is no row")
+		return w.wait(at, 0), w.fault("a packet of 16 MiB that is no row")
 	}
 	if len(buf)-at < headerSize+size {
 		return w.wait(at, headerSize+size), nil
 	}
 	e := Event{Start: at, End: at + headerSize + size}
-	err := w.step(&e, e.Payload(buf))
-	if err == nil {
-		buf[at+3] += w.Offset
-		w.sequence = buf[at+3]
+	if err := w.step(&e, e.Payload(buf)); err != nil {
+		return w.wait(at, 0), err
 	}
-	return e, err
+	buf[at+3] += w.Offset
+	w.sequence = buf[at+3]
+	return e, nil
 }
 
 // step moves the state over one whole packet and fills the event in.

@@ -87,3 +87,6 @@ func reachOf(schema, table string) reach {
 
 // IsSystem tells whether a schema is one of the warehouse's own or the policy's: no project.
 func IsSystem(schema string) bool { return reachOf(schema, "") != project }
+
+// IsPolicySchema tells whether a schema is the policy's own.
+func IsPolicySchema(schema string) bool { return reachOf(schema, "") == forbidden }

@@ -1,0 +1,99 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"sluice/enforcement/audit"
+)
+
+// WriteEntries puts audit entries into sluice.audit. An entry that is there already stays as it is.
+func (s *Store) WriteEntries(ctx context.Context, entries []audit.Entry) error {
+	var b strings.Builder
+	b.WriteString("INSERT IGNORE INTO sluice.audit (id, at, gateway, user_name, host, client, connection_id, session_project, task, kind, tier, verdict, rule_name, reason, flows, projects, alarm, digest, text, revision) VALUES ")
+	var args []any
+	for i, e := range entries {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString("(" + strings.TrimSuffix(strings.Repeat("?, ", 20), ", ") + ")")
+		args = append(args, e.ID, e.Time.UTC().Format("2006-01-02T15:04:05.000000Z"), e.Gateway, short(e.User, 255), short(e.Host, 255), short(e.Client, 64), e.Connection,
+			short(e.SessionProject, 128), e.Task, short(e.Kind, 64), e.Tier, e.Verdict, short(e.Rule, 64), e.Reason, strings.Join(e.Flows, "\n"), strings.Join(e.Projects, ","), short(e.Alarm, 64), e.Digest, e.Text, e.Revision)
+	}
+	_, err := s.o.Pool.Exec(ctx, b.String(), args...)
+	return err
+}
+
+func short(s string, n int) string {
+	r := []rune(s)
+	if len(r) > n {
+		return string(r[:n])
+	}
+	return s
+}
+
+// logColumns are the columns of SHOW FLOW LOG and what they are called in the table.
+var logColumns = map[string]string{
+	"id": "id", "time": "at", "gateway": "gateway", "user": "user_name", "host": "host", "client": "client",
+	"connection": "connection_id", "session_project": "session_project", "task": "task", "kind": "kind",
+	"tier": "tier", "verdict": "verdict", "rule": "rule_name", "reason": "reason", "flows": "flows",
+	"project": "projects", "alarm": "alarm", "digest": "digest", "text": "text", "revision": "revision",
+}
+
+// ReadEntries gives entries that fulfil every clause, newest first.
+func (s *Store) ReadEntries(ctx context.Context, where []audit.Clause, limit int) ([]audit.Entry, error) {
+	q := "SELECT id, at, gateway, user_name, host, client, connection_id, session_project, task, kind, tier, verdict, rule_name, reason, flows, projects, alarm, digest, text, revision FROM sluice.audit"
+	var args []any
+	for i, c := range where {
+		column, ok := logColumns[strings.ToLower(c.Column)]
+		if !ok {
+			return nil, fmt.Errorf("the flow log has no column %q", c.Column)
+		}
+		if i == 0 {
+			q += " WHERE "
+		} else {
+			q += " AND "
+		}
+		switch c.Op {
+		case "=", "!=", "<", "<=", ">", ">=", "LIKE":
+		default:
+			return nil, fmt.Errorf("the flow log has no operator %q", c.Op)
+		}
+		if column == "projects" && c.Op == "=" {
+			q += "CONCAT(',', projects, ',') LIKE ?"
+			args = append(args, "%,"+c.Value+",%")
+			continue
+		}
+		q += column + " " + c.Op + " ?"
+		args = append(args, c.Value)
+	}
+	q += " ORDER BY id DESC LIMIT " + strconv.Itoa(max(1, limit))
+	rows, err := s.o.Pool.Query(ctx, q, args...)
+	if err != nil {
+		return nil, err
+	}
+	var out []audit.Entry
+	for _, r := range rows {
+		e := audit.Entry{ID: value(r, 0), Gateway: value(r, 2), User: value(r, 3), Host: value(r, 4), Client: value(r, 5), SessionProject: value(r, 7), Task: value(r, 8), Kind: value(r, 9), Tier: value(r, 10), Verdict: value(r, 11), Rule: value(r, 12), Reason: value(r, 13), Alarm: value(r, 16), Digest: value(r, 17), Text: value(r, 18)}
+		e.Time, _ = time.Parse("2006-01-02T15:04:05.000000Z", value(r, 1))
+		e.Connection, _ = strconv.ParseUint(value(r, 6), 10, 64)
+		e.Revision, _ = strconv.ParseUint(value(r, 19), 10, 64)
+		if f := value(r, 14); f != "" {
+			e.Flows = strings.Split(f, "\n")
+		}
+		if p := value(r, 15); p != "" {
+			e.Projects = strings.Split(p, ",")
+		}
+		out = append(out, e)
+	}
+	return out, nil
+}
+
+// Export gives the policy as a document, for `proxy policy export`.
+func (s *Store) Export() ([]byte, error) {
+	return json.MarshalIndent(s.Current().Policy(), "", "  ")
+}

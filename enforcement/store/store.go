@@ -1,0 +1,335 @@
+package store
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"sluice/enforcement"
+	"sluice/warehouse"
+)
+
+// Options say where truth and cache are. Pool, Gateway and Build are needed.
+type Options struct {
+	Pool    *warehouse.Pool
+	Redis   redis.UniversalClient // nil: none
+	Gateway string                // this gateway's id, unique among all that live
+	Lease   time.Duration         // how long a gateway may decide without hearing of the truth; 3 s
+	Build   enforcement.Options
+	// Apply is called with each new snapshot after it became the current one. It returns when nothing
+	// that an older snapshot decided can still be forwarded.
+	Apply func(ctx context.Context, next *enforcement.Snapshot) error
+	// Changed is called when another gateway announced definitions.
+	Changed func()
+	// ChecksumLimit is the size in bytes up to which a sealed table's content is summed; 64 MiB.
+	ChecksumLimit int64
+	Log           *slog.Logger
+}
+
+// Store is the policy in this process.
+type Store struct {
+	o       Options
+	current atomic.Pointer[enforcement.Snapshot]
+	digest  string       // of the current policy, under loading
+	leaseAt atomic.Int64 // nanoseconds since start until which the lease holds
+	start   time.Time
+	loading sync.Mutex
+	serial  int64 // definitions serial that was heard, under loading
+	others  atomic.Int32
+	wake    chan struct{}
+	ready   atomic.Bool
+}
+
+const (
+	defaultLease  = 3 * time.Second
+	defaultSum    = 64 << 20
+	channelPolicy = "sluice:changed"
+	cachePrefix   = "sluice:policy:"
+	cacheFor      = 24 * time.Hour
+)
+
+// New gives a store that knows nothing yet: Current is a snapshot under which nothing is fresh, so that
+// protected data stays in until Run has read the truth.
+func New(o Options) (*Store, error) {
+	if o.Lease <= 0 {
+		o.Lease = defaultLease
+	}
+	if o.ChecksumLimit <= 0 {
+		o.ChecksumLimit = defaultSum
+	}
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Apply == nil {
+		o.Apply = func(context.Context, *enforcement.Snapshot) error { return nil }
+	}
+	if o.Changed == nil {
+		o.Changed = func() {}
+	}
+	s := &Store{o: o, start: time.Now(), wake: make(chan struct{}, 1)}
+	empty, err := enforcement.Build(&enforcement.Policy{Projects: map[string]*enforcement.Project{}}, o.Build)
+	if err != nil {
+		return nil, err
+	}
+	s.current.Store(empty)
+	return s, nil
+}
+
+// Open migrates the schema, takes a lease and reads the policy. It fails when the warehouse cannot be
+// reached; Run tries again.
+func (s *Store) Open(ctx context.Context) error {
+	if err := migrate(ctx, s.o.Pool); err != nil {
+		return err
+	}
+	if err := s.beat(ctx); err != nil {
+		return err
+	}
+	s.ready.Store(true)
+	return nil
+}
+
+// Ready tells whether the truth was read.
+func (s *Store) Ready() bool { return s.ready.Load() }
+
+// Current gives the snapshot that decides the next statement.
+func (s *Store) Current() *enforcement.Snapshot { return s.current.Load() }
+
+// Fresh tells whether the lease on the snapshot holds at now, by this process's own monotonic clock.
+func (s *Store) Fresh(now time.Time) bool {
+	return int64(now.Sub(s.start)) < s.leaseAt.Load()
+}
+
+// Run renews the lease and hears of changes until ctx ends, and gives the lease back then.
+func (s *Store) Run(ctx context.Context) error {
+	var listening sync.WaitGroup
+	defer listening.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	if s.o.Redis != nil {
+		listening.Add(1)
+		go func() {
+			defer listening.Done()
+			s.listen(ctx)
+		}()
+	}
+	tick := time.NewTicker(s.interval())
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			s.leave()
+			return nil
+		case <-tick.C:
+		case <-s.wake:
+		}
+		if err := s.tick(ctx); err != nil && ctx.Err() == nil {
+			s.o.Log.Warn("renew the lease on the policy", "error", err)
+		}
+	}
+}
+
+// interval is how often the truth is asked when no notice comes.
+func (s *Store) interval() time.Duration { return min(s.o.Lease/6, 200*time.Millisecond) }
+
+func (s *Store) tick(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, s.o.Lease)
+	defer cancel()
+	if !s.ready.Load() {
+		return s.Open(ctx)
+	}
+	return s.beat(ctx)
+}
+
+// leave gives the lease back, so that changes need not wait for it.
+func (s *Store) leave() {
+	s.leaseAt.Store(0)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	if s.ready.Load() {
+		_, _ = s.o.Pool.Exec(ctx, "DELETE FROM sluice.gateways WHERE id = ?", s.o.Gateway)
+	}
+}
+
+// truth is what the revision row says.
+type truth struct {
+	revision    uint64
+	digest      string
+	definitions int64
+}
+
+// beat renews the lease, and loads what changed. The lease counts from before it was asked for, and only
+// when the revision that was read after the renewal is the one that this process decides by.
+func (s *Store) beat(ctx context.Context) error {
+	s.loading.Lock()
+	defer s.loading.Unlock()
+	begun := time.Since(s.start)
+	var now truth
+	err := s.o.Pool.Session(ctx, func(t *warehouse.Tx) error {
+		if err := s.renew(t); err != nil {
+			return err
+		}
+		var err error
+		now, err = readTruth(t, "")
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return s.follow(ctx, now, begun)
+}
+
+// renew writes this gateway's row: until when others must wait for it, by the warehouse's clock.
+func (s *Store) renew(t *warehouse.Tx) error {
+	clock, err := warehouseClock(t)
+	if err != nil {
+		return err
+	}
+	snapshot := s.current.Load()
+	_, err = t.Exec("REPLACE INTO sluice.gateways (id, expires, revision, definitions) VALUES (?, ?, ?, ?)",
+		s.o.Gateway, clock+s.o.Lease.Milliseconds(), snapshot.Revision(), s.serial)
+	if err != nil {
+		return fmt.Errorf("renew the lease: %w", err)
+	}
+	rows, err := t.Query("SELECT COUNT(*) FROM sluice.gateways WHERE id <> ? AND expires > ?", s.o.Gateway, clock)
+	if err != nil || len(rows) == 0 {
+		return fmt.Errorf("count the gateways: %w", err)
+	}
+	n, _ := strconv.Atoi(value(rows[0], 0))
+	s.others.Store(int32(n))
+	return nil
+}
+
+// warehouseClock gives the warehouse's time in milliseconds: the one clock that all gateways share.
+func warehouseClock(t *warehouse.Tx) (int64, error) {
+	rows, err := t.Query("SELECT UNIX_TIMESTAMP(NOW(6))")
+	if err != nil || len(rows) == 0 {
+		return 0, fmt.Errorf("read the warehouse's clock: %w", err)
+	}
+	seconds, err := strconv.ParseFloat(value(rows[0], 0), 64)
+	if err != nil {
+		return 0, fmt.Errorf("read the warehouse's clock: %w", err)
+	}
+	return int64(seconds * 1000), nil
+}
+
+func readTruth(t *warehouse.Tx, lock string) (truth, error) {
+	rows, err := t.Query("SELECT revision, digest, definitions FROM sluice.revision WHERE id = 1" + lock)
+	if err != nil {
+		return truth{}, fmt.Errorf("read the policy's revision: %w", err)
+	}
+	if len(rows) != 1 {
+		return truth{}, errors.New("read the policy's revision: the row is missing")
+	}
+	revision, err := strconv.ParseUint(value(rows[0], 0), 10, 64)
+	if err != nil {
+		return truth{}, err
+	}
+	definitions, err := strconv.ParseInt(value(rows[0], 2), 10, 64)
+	return truth{revision, value(rows[0], 1), definitions}, err
+}
+
+func value(row []*string, i int) string {
+	if i < len(row) && row[i] != nil {
+		return *row[i]
+	}
+	return ""
+}
+
+// follow brings this process to the truth, acknowledges it, and extends the lease.
+func (s *Store) follow(ctx context.Context, now truth, begun time.Duration) error {
+	news := false
+	if now.definitions != s.serial {
+		s.o.Changed()
+		s.serial, news = now.definitions, true
+	}
+	if current := s.current.Load(); current.Revision() != now.revision || !s.ready.Load() {
+		if err := s.load(ctx, now); err != nil {
+			return err
+		}
+		news = true
+	}
+	if news {
+		if _, err := s.o.Pool.Exec(ctx, "UPDATE sluice.gateways SET revision = ?, definitions = ? WHERE id = ?", s.current.Load().Revision(), s.serial, s.o.Gateway); err != nil {
+			return fmt.Errorf("acknowledge revision %d: %w", now.revision, err)
+		}
+	}
+	s.leaseAt.Store(int64(begun + s.o.Lease))
+	return nil
+}
+
+// load reads the policy of a revision, from Redis if what it has is what the truth says, and makes it
+// the current snapshot.
+func (s *Store) load(ctx context.Context, now truth) error {
+	policy, digest, err := s.fetch(ctx, now)
+	if err != nil {
+		return fmt.Errorf("load policy revision %d: %w", now.revision, err)
+	}
+	next, err := enforcement.Build(policy, s.o.Build)
+	if err != nil {
+		return fmt.Errorf("build policy revision %d: %w", policy.Revision, err)
+	}
+	s.digest = digest
+	return s.adopt(ctx, next)
+}
+
+func (s *Store) adopt(ctx context.Context, next *enforcement.Snapshot) error {
+	s.current.Store(next)
+	if err := s.o.Apply(ctx, next); err != nil {
+		return fmt.Errorf("apply policy revision %d: %w", next.Revision(), err)
+	}
+	return nil
+}
+
+func (s *Store) fetch(ctx context.Context, now truth) (*enforcement.Policy, string, error) {
+	if p := s.cached(ctx, now); p != nil {
+		return p, now.digest, nil
+	}
+	var policy *enforcement.Policy
+	var digest string
+	err := s.o.Pool.Tx(ctx, func(t *warehouse.Tx) error {
+		read, err := readTruth(t, "")
+		if err != nil {
+			return err
+		}
+		digest = read.digest
+		policy, err = readPolicy(t, read.revision)
+		return err
+	})
+	return policy, digest, err
+}
+
+func readPolicy(t *warehouse.Tx, revision uint64) (*enforcement.Policy, error) {
+	rows, err := t.Query("SELECT name, document FROM sluice.projects")
+	if err != nil {
+		return nil, fmt.Errorf("read the projects: %w", err)
+	}
+	p := &enforcement.Policy{Revision: revision, Projects: make(map[string]*enforcement.Project, len(rows))}
+	for _, r := range rows {
+		project := &enforcement.Project{}
+		if err := json.Unmarshal([]byte(value(r, 1)), project); err != nil {
+			return nil, fmt.Errorf("read project %s: %w", value(r, 0), err)
+		}
+		p.Projects[value(r, 0)] = project
+	}
+	return p, nil
+}
+
+// digestOf is the digest of a policy as it is cached: over its JSON, whose order is fixed.
+func digestOf(p *enforcement.Policy) (digest string, text []byte, err error) {
+	text, err = json.Marshal(p)
+	if err != nil {
+		return "", nil, fmt.Errorf("encode the policy: %w", err)
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:]), text, nil
+}

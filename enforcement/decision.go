@@ -76,7 +76,32 @@ const (
 	NotRecorded                   // the audit could not take the entry
 	Stale                         // the snapshot is too old to decide by (contract 5)
 	NoDisplay                     // a display cap of 0
+	Forbidden                     // the statement touches the schema that holds the policy
+	Carried                       // the sink is session state, which takes the label on
 )
+
+// String names the rule as EXPLAIN FLOW, the audit and the metrics do.
+func (r Rule) String() string {
+	if int(r) < len(ruleNames) {
+		return ruleNames[r]
+	}
+	return "unknown"
+}
+
+var ruleNames = [...]string{
+	NoRule: "no rule", Unlabelled: "not protected", Inside: "inside", ByPackage: "package", ByTrust: "trusted project",
+	ByException: "exception", ByOwner: "owner", DeniedByException: "denied by exception", SealBroken: "seal broken",
+	NotUnderstood: "not understood", SystemData: "system data", NotRecorded: "not recorded", Stale: "stale policy",
+	NoDisplay: "no display", Forbidden: "policy schema", Carried: "carried",
+}
+
+// String names the effect.
+func (e Effect) String() string {
+	if e == Permit {
+		return "permit"
+	}
+	return "deny"
+}
 
 // Reason is one flow with the rule that decided it.
 type Reason struct {
@@ -84,8 +109,10 @@ type Reason struct {
 	Project string // the protected project whose data it is; "" when none
 	Target  string // the sink's project; "" when outside or none
 	Effect  Effect
-	Rule    Rule
-	Detail  string // the package, the exception statement's number, the construct …
+	// DryRun: Effect is Deny and the project is in dry run, so the flow is let go.
+	DryRun bool
+	Rule   Rule
+	Detail string // the package, the exception statement's number, the construct …
 	// Nearest says, for EXPLAIN FLOW, which rule almost matched and the clause that failed.
 	Nearest string
 }

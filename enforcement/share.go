@@ -1,0 +1,302 @@
+package enforcement
+
+import (
+	"fmt"
+	"strings"
+
+	"sluice/lineage"
+	"sluice/parser"
+)
+
+// shares finds the packages that hold an object.
+type shares struct {
+	literal  map[lineage.Object][]share
+	wild     []share
+	packages map[string]*sharedPackage
+}
+
+// share is one object of a package.
+type share struct {
+	pkg *sharedPackage
+	// schema and pattern limit a share with a wildcard.
+	schema, pattern string
+	uses            use
+}
+
+// sharedPackage is a package with those who may use it.
+type sharedPackage struct {
+	name      string
+	detail    string
+	anyone    bool // ALLOW PROJECT *
+	allowed   map[string]struct{}
+	installed map[string]*accounts // by consuming project: who was granted Read
+}
+
+// privilegeUses are the privileges of package objects, with the uses that they cover.
+var privilegeUses = map[string]use{
+	"select": useRead, "read": useRead, "all": useRead,
+	"describe": 0, "alter": 0, "update": 0, "drop": 0, "showhistory": 0, "download": 0, "write": 0,
+	"delete": 0, "execute": 0, "insert": 0,
+}
+
+// share compiles a project's packages; install adds who installed them.
+func (s *Snapshot) share(name string, p *Project) shares {
+	x := shares{literal: map[lineage.Object][]share{}, packages: make(map[string]*sharedPackage, len(p.Packages))}
+	for _, key := range packageNames(p) {
+		k := p.Packages[key]
+		pkg := &sharedPackage{name: k.Name, detail: "package " + name + "." + k.Name, allowed: map[string]struct{}{}}
+		for _, a := range k.Allowed {
+			if a.Project == "*" {
+				pkg.anyone = true
+				continue
+			}
+			pkg.allowed[s.fold(a.Project)] = struct{}{}
+		}
+		x.packages[packageKey(k.Name)] = pkg
+		for i := range k.Items {
+			s.shareItem(&x, name, pkg, &k.Items[i])
+		}
+	}
+	return x
+}
+
+func (s *Snapshot) shareItem(x *shares, name string, pkg *sharedPackage, item *Item) {
+	var uses use
+	for _, p := range item.Privileges {
+		uses |= privilegeUses[strings.ToLower(p)]
+	}
+	for _, t := range s.tables(name, resourceForm+name+"/tables/"+item.Name) {
+		if t.wild {
+			x.wild = append(x.wild, share{pkg, t.schema, t.name, uses})
+			continue
+		}
+		o := lineage.Object{Schema: t.schema, Name: t.name}
+		x.literal[o] = append(x.literal[o], share{pkg: pkg, uses: uses})
+		s.shared[o] = append(s.shared[o], PackageUse{Project: name, Package: pkg.name, Item: item.Name, Object: o})
+	}
+}
+
+// install adds every installation to its package.
+func (s *Snapshot) install() {
+	for name, c := range s.projects {
+		for i := range c.Installed {
+			in := &c.Installed[i]
+			source := s.projects[s.fold(in.Project)]
+			if source == nil {
+				continue
+			}
+			pkg := source.packages.packages[packageKey(in.Package)]
+			if pkg == nil {
+				continue
+			}
+			if pkg.installed == nil {
+				pkg.installed = map[string]*accounts{}
+			}
+			readers := s.options.accounts(in.Readers).strict()
+			pkg.installed[name] = &readers
+		}
+	}
+}
+
+// permits tells whether a package lets its objects into a project for a subject: allowed,
+// installed, and Read granted there.
+func (k *sharedPackage) permits(project string, sub *Subject) bool {
+	in := k.installed[project]
+	return in != nil && k.allows(project) && in.match(sub)
+}
+
+func (k *sharedPackage) allows(project string) bool {
+	if k.anyone {
+		return true
+	}
+	_, ok := k.allowed[project]
+	return ok
+}
+
+// find gives the first package that shares an object for what is asked; nil when none does.
+func (x *shares) find(o lineage.Object, a *asking) *sharedPackage {
+	literal := x.literal[o]
+	for i := range literal {
+		if k := &literal[i]; k.uses&useRead != 0 && k.pkg.permits(a.project, a.subject) {
+			return k.pkg
+		}
+	}
+	for i := range x.wild {
+		k := &x.wild[i]
+		if k.uses&useRead != 0 && k.schema == o.Schema && glob(k.pattern, o.Name, false) && k.pkg.permits(a.project, a.subject) {
+			return k.pkg
+		}
+	}
+	return nil
+}
+
+// PackageUse names an object of a package.
+type PackageUse struct {
+	Project, Package string
+	Item             string // as the package names it
+	Object           lineage.Object
+}
+
+// PackagesAffected lists the package objects whose definition a statement ends: by DROP, RENAME, CREATE
+// OR REPLACE or a changed view (contract 4). They leave their packages; wildcards name no definition.
+func (s *Snapshot) PackagesAffected(g *lineage.Graph) []PackageUse {
+	if len(s.shared) == 0 || !endsDefinitions(g) {
+		return nil
+	}
+	var out []PackageUse
+	for i := range g.Writes {
+		if g.Writes[i].Definition {
+			out = append(out, s.shared[s.folded(g.Writes[i].Object)]...)
+		}
+	}
+	if schema := g.Effects.DropsSchema; schema != "" {
+		for o, uses := range s.shared {
+			if o.Schema == s.fold(schema) {
+				out = append(out, uses...)
+			}
+		}
+	}
+	return uniqueUses(out)
+}
+
+func (s *Snapshot) folded(o lineage.Object) lineage.Object {
+	return lineage.Object{Schema: s.fold(o.Schema), Name: s.fold(o.Name)}
+}
+
+// endsDefinitions tells a statement that makes names mean something else from one that alters a
+// table in place. A statement that was read by its tokens alone may do anything.
+func endsDefinitions(g *lineage.Graph) bool {
+	if g.Tier == parser.TierTokens || g.Unread != "" || g.Effects.DropsSchema != "" {
+		return true
+	}
+	verb, kind, _ := strings.Cut(g.Kind, " ")
+	switch {
+	case verb == "drop" || verb == "create":
+		return kind != "index"
+	case verb == "rename":
+		return true
+	case verb != "alter":
+		return false
+	case kind == "view":
+		return true
+	}
+	names := 0 // ALTER TABLE … RENAME and EXCHANGE define a second name
+	for i := range g.Writes {
+		if g.Writes[i].Definition {
+			names++
+		}
+	}
+	return names > 1
+}
+
+// SealsAffected lists the seals that still hold and that a statement's writes break: of the tables
+// it changes, and of views over them.
+func (s *Snapshot) SealsAffected(g *lineage.Graph) []SealUse {
+	if len(s.seals) == 0 {
+		return nil
+	}
+	var out []SealUse
+	add := func(o lineage.Object) {
+		for _, u := range s.seals[s.folded(o)] {
+			if u.Seal.Broken == nil && !hasSeal(out, u) {
+				out = append(out, u)
+			}
+		}
+	}
+	for i := range g.Writes {
+		if o := g.Writes[i].Object; o.Name == "*" {
+			s.eachIn(o.Schema, add)
+		} else {
+			add(o)
+		}
+	}
+	for _, o := range g.Effects.Definitions {
+		add(o)
+	}
+	if g.Effects.DropsSchema != "" {
+		s.eachIn(g.Effects.DropsSchema, add)
+	}
+	return sortedSeals(out)
+}
+
+func (s *Snapshot) eachIn(schema string, f func(lineage.Object)) {
+	for o := range s.seals {
+		if o.Schema == s.fold(schema) {
+			f(o)
+		}
+	}
+}
+
+func hasSeal(l []SealUse, u SealUse) bool {
+	for _, have := range l {
+		if have == u {
+			return true
+		}
+	}
+	return false
+}
+
+// Seals lists every seal of the policy, by project and table.
+func (s *Snapshot) Seals() []SealUse {
+	var out []SealUse
+	for name, c := range s.projects {
+		for i := range c.Seals {
+			out = append(out, SealUse{Project: name, Seal: &c.Project.Seals[i]})
+		}
+	}
+	return sortedSeals(out)
+}
+
+// SealTargets lists the tables that a policy of a project names in sealed clauses, to be
+// measured when it is set.
+func (s *Snapshot) SealTargets(project string, e *ExceptionPolicy) []lineage.Object {
+	var out []lineage.Object
+	seen := map[lineage.Object]struct{}{}
+	for i := range e.Statements {
+		st := &e.Statements[i]
+		if !st.Allow || st.Unsealed || st.uses == 0 {
+			continue
+		}
+		for _, resource := range st.Resources {
+			for _, t := range s.tables(s.fold(project), resource) {
+				o := lineage.Object{Schema: t.schema, Name: t.name}
+				if _, twice := seen[o]; !twice && !t.wild {
+					seen[o] = struct{}{}
+					out = append(out, o)
+				}
+			}
+		}
+	}
+	return out
+}
+
+// Warnings says what an exception policy leaves unsealed and what of it can match nothing.
+func (e *ExceptionPolicy) Warnings() []string {
+	var out []string
+	for i := range e.Statements {
+		st := &e.Statements[i]
+		if st.uses == 0 {
+			out = append(out, fmt.Sprintf("exception statement %d names no action that lets data out (odps:Select, odps:Read, odps:Download or odps:*): it has no effect", st.Number))
+			continue
+		}
+		tables, patterns := 0, 0
+		for _, resource := range st.Resources {
+			for _, rest := range under(resource, "projects/"+e.Project+"/tables/") {
+				tables++
+				if wild(rest) {
+					patterns++
+				}
+			}
+		}
+		switch {
+		case tables == 0:
+			out = append(out, fmt.Sprintf("exception statement %d names no table: it has no effect", st.Number))
+		case !st.Allow:
+		case patterns > 0:
+			out = append(out, fmt.Sprintf("exception statement %d is not sealed: a resource with a wildcard lets out whatever its tables hold when they are read", st.Number))
+		case st.Unsealed:
+			out = append(out, fmt.Sprintf("exception statement %d is not sealed (sluice:Sealed is false): it lets out whatever its tables hold when they are read, not what they hold now", st.Number))
+		}
+	}
+	return out
+}

@@ -2,9 +2,11 @@ package catalog
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sort"
 	"strings"
+	"sync"
 )
 
 // Query runs a query of the service account and gives its rows; a NULL is nil.
@@ -14,87 +16,47 @@ type Query func(ctx context.Context, sql string, args ...any) ([][]*string, erro
 type SQLLoader struct {
 	Query Query
 	TiDB  bool
+	// Detect finds out by itself whether the server is TiDB, on the first reading of the clock.
+	Detect bool
+
+	asked sync.Mutex
+	known bool
+	clock clockState
 }
 
-// definitionCounters are the status counters that move when a definition changes, by any way: they count
-// statements also inside routines, events and prepared statements.
-var definitionCounters = map[string]bool{
-	"Com_alter_db": true, "Com_alter_event": true, "Com_alter_function": true, "Com_alter_procedure": true,
-	"Com_alter_sequence": true, "Com_alter_server": true, "Com_alter_table": true, "Com_create_db": true,
-	"Com_create_event": true, "Com_create_function": true, "Com_create_index": true,
-	"Com_create_procedure": true, "Com_create_sequence": true, "Com_create_server": true,
-	"Com_create_table": true, "Com_create_trigger": true, "Com_create_udf": true, "Com_create_view": true,
-	"Com_drop_db": true, "Com_drop_event": true, "Com_drop_function": true, "Com_drop_index": true,
-	"Com_drop_procedure": true, "Com_drop_sequence": true, "Com_drop_server": true, "Com_drop_table": true,
-	"Com_drop_trigger": true, "Com_drop_view": true, "Com_rename_table": true, "Com_create_package": true,
-	"Com_create_package_body": true, "Com_drop_package": true, "Com_drop_package_body": true,
-	"Com_alter_db_upgrade": true, "Com_install_plugin": true, "Com_uninstall_plugin": true,
-	"Com_create_temporary_table": false, "Com_import": true, "Com_load": false,
-}
-
-// Clock reads TiDB's schema version, or the definition counters of the MySQL family. A server that
-// has neither (an embedded one) gives a digest of its definitions.
-func (l *SQLLoader) Clock(ctx context.Context) (string, error) {
-	if l.TiDB {
-		rows, err := l.Query(ctx, "SHOW STATUS LIKE 'ddl_schema_version'")
-		if err != nil {
-			return "", err
-		}
-		if len(rows) > 0 {
-			return text(rows[0], 1), nil
-		}
+// tidb tells whether the server is TiDB.
+func (l *SQLLoader) tidb(ctx context.Context) (bool, error) {
+	l.asked.Lock()
+	defer l.asked.Unlock()
+	if !l.Detect || l.known {
+		return l.TiDB, nil
 	}
-	rows, err := l.Query(ctx, "SHOW GLOBAL STATUS LIKE 'Com\\_%'")
+	rows, err := l.Query(ctx, "SELECT VERSION()")
 	if err != nil {
-		return l.digest(ctx)
-	}
-	var b strings.Builder
-	found := false
-	for _, r := range rows {
-		if name := text(r, 0); definitionCounters[name] {
-			found = true
-			b.WriteString(name[4:])
-			b.WriteByte(' ')
-			b.WriteString(text(r, 1))
-			b.WriteByte(';')
-		}
-	}
-	if !found {
-		return l.digest(ctx)
-	}
-	return b.String(), nil
-}
-
-// digest lists all definitions: slow, and only for servers that count nothing.
-func (l *SQLLoader) digest(ctx context.Context) (string, error) {
-	var b strings.Builder
-	for _, q := range []string{
-		"SELECT table_schema, table_name, table_type FROM information_schema.tables WHERE table_schema NOT IN ('information_schema', 'performance_schema') ORDER BY 1, 2",
-		"SELECT table_schema, table_name, view_definition FROM information_schema.views ORDER BY 1, 2",
-		"SELECT trigger_schema, trigger_name, action_statement FROM information_schema.triggers ORDER BY 1, 2",
-		"SELECT routine_schema, routine_name, routine_definition FROM information_schema.routines ORDER BY 1, 2",
-	} {
-		rows, err := l.Query(ctx, q)
-		if err != nil {
-			return "", err
-		}
-		for _, r := range rows {
-			for i := range r {
-				b.WriteString(text(r, i))
-				b.WriteByte(0)
-			}
-		}
-	}
-	return b.String(), nil
-}
-
-// Folds reads lower_case_table_names.
-func (l *SQLLoader) Folds(ctx context.Context) (bool, error) {
-	rows, err := l.Query(ctx, "SELECT @@lower_case_table_names")
-	if err != nil || len(rows) == 0 {
 		return false, err
 	}
-	return text(rows[0], 0) != "0", nil
+	l.TiDB = len(rows) > 0 && strings.Contains(text(rows[0], 0), "TiDB")
+	l.known = true
+	return l.TiDB, nil
+}
+
+// Folds reads lower_case_table_names. TiDB compares names in lower case whatever it says, and so does an
+// embedded server, which is known by counting nothing.
+func (l *SQLLoader) Folds(ctx context.Context) (bool, error) {
+	if tidb, err := l.tidb(ctx); err != nil || tidb {
+		return true, err
+	}
+	rows, err := l.Query(ctx, "SELECT @@lower_case_table_names")
+	switch {
+	case err != nil:
+		return false, err
+	case len(rows) == 0:
+		return false, errors.New("lower_case_table_names has no value")
+	case text(rows[0], 0) != "0":
+		return true, nil
+	}
+	counts, err := l.counts(ctx)
+	return !counts, err
 }
 
 // Schemas lists all schemas.
@@ -110,16 +72,31 @@ func (l *SQLLoader) Schemas(ctx context.Context) ([]string, error) {
 	return out, nil
 }
 
-// Foreign lists mysql.func. A server without that table, or that does not show it, has no loadable functions
-// for its clients to call, or hides them from the service account, which `proxy check` reports.
+// foreignLists are where servers list loadable functions.
+var foreignLists = []struct{ schema, table, column string }{
+	{"mysql", "func", "name"},
+	{"performance_schema", "user_defined_functions", "udf_name"}, // also those of components
+}
+
+// Foreign lists the loadable functions. A list that the server does not have, or does not show to the service
+// account, is taken as empty; one that is there and cannot be read is an error.
 func (l *SQLLoader) Foreign(ctx context.Context) ([]string, error) {
-	rows, err := l.Query(ctx, "SELECT LOWER(name) FROM mysql.func")
-	if err != nil {
-		return nil, nil
-	}
 	var out []string
-	for _, r := range rows {
-		out = append(out, text(r, 0))
+	for _, list := range foreignLists {
+		rows, err := l.Query(ctx, "SELECT table_name FROM information_schema.tables WHERE table_schema = ? AND table_name = ?", list.schema, list.table)
+		if err != nil {
+			return nil, err
+		}
+		if len(rows) == 0 {
+			continue
+		}
+		rows, err = l.Query(ctx, "SELECT "+list.column+" FROM "+list.schema+"."+list.table)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range rows {
+			out = append(out, strings.ToLower(text(r, 0)))
+		}
 	}
 	return out, nil
 }
@@ -133,34 +110,84 @@ func text(row []*string, i int) string {
 
 // Load reads one schema: tables, columns, views, triggers, routines, events, foreign keys.
 func (l *SQLLoader) Load(ctx context.Context, schema string) (*Schema, error) {
-	s := &Schema{Name: schema, Objects: map[string]*Object{}, Routines: map[string]*Routine{}, Events: map[string]*Program{}}
+	folds, err := l.Folds(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p := &loading{query: l.Query, folds: folds}
+	p.s = &Schema{Name: p.key(schema), Objects: map[string]*Object{}, Routines: map[string]*Routine{}, Events: map[string]*Program{}}
 	rows, err := l.Query(ctx, "SELECT schema_name FROM information_schema.schemata WHERE schema_name = ?", schema)
 	if err != nil {
 		return nil, err
 	}
-	if len(rows) == 0 {
-		return s, nil
+	for _, r := range rows {
+		if p.key(text(r, 0)) == p.s.Name {
+			p.s.Exists, p.stored = true, text(r, 0)
+		}
 	}
-	s.Exists, s.Name = true, text(rows[0], 0)
-	for _, part := range []func(context.Context, *Schema) error{l.tables, l.columns, l.views, l.triggers, l.routines, l.events, l.cascades, l.unions} {
-		if err := part(ctx, s); err != nil {
+	if !p.s.Exists {
+		return p.s, nil
+	}
+	for _, part := range []func(context.Context) error{p.tables, p.columns, p.views, p.triggers, p.routines, p.events, p.cascades, p.unions} {
+		if err := part(ctx); err != nil {
 			return nil, err
 		}
 	}
-	return s, nil
+	return p.s, nil
 }
 
-// reaching are the engines whose rows stand outside of the warehouse's own files.
-var reaching = map[string]bool{"FEDERATED": true, "CONNECT": true, "SPIDER": true, "S3": true, "SPHINX": true}
+// loading is one schema while it is read.
+type loading struct {
+	query  Query
+	folds  bool
+	stored string // the schema's name as it is stored
+	s      *Schema
+}
 
-func (l *SQLLoader) tables(ctx context.Context, s *Schema) error {
-	rows, err := l.Query(ctx, "SELECT table_name, table_type, engine FROM information_schema.tables WHERE table_schema = ?", s.Name)
-	if err != nil {
-		return fmt.Errorf("tables: %w", err)
+// key spells a name as it is compared.
+func (p *loading) key(name string) string {
+	if p.folds {
+		return strings.ToLower(name)
 	}
+	return name
+}
+
+// rows gives the rows whose first column is the schema: information_schema compares without regard to
+// case even where names do not.
+func (p *loading) rows(ctx context.Context, what, sql string) ([][]*string, error) {
+	rows, err := p.query(ctx, sql, p.stored)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", what, err)
+	}
+	kept := rows[:0]
 	for _, r := range rows {
-		o := &Object{Schema: s.Name, Name: text(r, 0), Kind: Table, Engine: strings.ToUpper(text(r, 2))}
-		switch kind := strings.ToUpper(text(r, 1)); {
+		if p.key(text(r, 0)) == p.s.Name {
+			kept = append(kept, r)
+		}
+	}
+	return kept, nil
+}
+
+// object gives an object, new if it was not listed as a table.
+func (p *loading) object(name string) *Object {
+	name = p.key(name)
+	o := p.s.Objects[name]
+	if o == nil {
+		o = &Object{Schema: p.s.Name, Name: name, Kind: Table}
+		p.s.Objects[name] = o
+	}
+	return o
+}
+
+// reaching are the engines whose rows stand outside of the warehouse's own files, or in other tables.
+var reaching = map[string]bool{"FEDERATED": true, "FEDERATEDX": true, "CONNECT": true, "SPIDER": true, "S3": true, "SPHINX": true, "OQGRAPH": true}
+
+func (p *loading) tables(ctx context.Context) error {
+	rows, err := p.rows(ctx, "tables", "SELECT table_schema, table_name, table_type, engine FROM information_schema.tables WHERE table_schema = ?")
+	for _, r := range rows {
+		o := p.object(text(r, 1))
+		o.Engine = strings.ToUpper(text(r, 3))
+		switch kind := strings.ToUpper(text(r, 2)); {
 		case strings.Contains(kind, "SYSTEM VIEW"):
 			o.Kind = SystemView
 		case strings.Contains(kind, "VIEW"):
@@ -171,40 +198,29 @@ func (l *SQLLoader) tables(ctx context.Context, s *Schema) error {
 		if reaching[o.Engine] {
 			o.External = o.Engine
 		}
-		s.Objects[o.Name] = o
 	}
-	return nil
+	return err
 }
 
-func (l *SQLLoader) columns(ctx context.Context, s *Schema) error {
-	rows, err := l.Query(ctx, "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = ? ORDER BY table_name, ordinal_position", s.Name)
-	if err != nil {
-		return fmt.Errorf("columns: %w", err)
-	}
+func (p *loading) columns(ctx context.Context) error {
+	rows, err := p.rows(ctx, "columns", "SELECT table_schema, table_name, column_name FROM information_schema.columns WHERE table_schema = ? ORDER BY table_name, ordinal_position")
 	for _, r := range rows {
-		if o := s.Objects[text(r, 0)]; o != nil {
-			o.Columns = append(o.Columns, text(r, 1))
+		if o := p.s.Objects[p.key(text(r, 1))]; o != nil {
+			o.Columns = append(o.Columns, text(r, 2))
 		}
 	}
-	return nil
+	return err
 }
 
-func (l *SQLLoader) views(ctx context.Context, s *Schema) error {
-	rows, err := l.Query(ctx, "SELECT table_name, view_definition, definer FROM information_schema.views WHERE table_schema = ?", s.Name)
-	if err != nil {
-		return fmt.Errorf("views: %w", err)
-	}
+func (p *loading) views(ctx context.Context) error {
+	rows, err := p.rows(ctx, "views", "SELECT table_schema, table_name, view_definition, definer FROM information_schema.views WHERE table_schema = ?")
 	for _, r := range rows {
-		o := s.Objects[text(r, 0)]
-		if o == nil {
-			o = &Object{Schema: s.Name, Name: text(r, 0)}
-			s.Objects[o.Name] = o
-		}
+		o := p.object(text(r, 1))
 		// An empty definition is one that the service account may not see: it then reads as nothing that
 		// can be understood, and statements that use the view are refused.
-		o.Kind, o.Definition, o.Definer = View, viewQuery(text(r, 1)), text(r, 2)
+		o.Kind, o.Definition, o.Definer = View, viewQuery(text(r, 2)), text(r, 3)
 	}
-	return nil
+	return err
 }
 
 // viewQuery cuts CREATE VIEW … AS off where a server gives the whole statement.
@@ -219,81 +235,72 @@ func viewQuery(definition string) string {
 	return definition
 }
 
-func (l *SQLLoader) triggers(ctx context.Context, s *Schema) error {
-	rows, err := l.Query(ctx, "SELECT trigger_name, event_manipulation, event_object_table, action_statement, sql_mode, character_set_client, definer FROM information_schema.triggers WHERE event_object_schema = ?", s.Name)
-	if err != nil {
-		return fmt.Errorf("triggers: %w", err)
-	}
+func (p *loading) triggers(ctx context.Context) error {
+	rows, err := p.rows(ctx, "triggers", "SELECT event_object_schema, trigger_name, event_manipulation, event_object_table, action_statement, sql_mode, character_set_client, definer FROM information_schema.triggers WHERE event_object_schema = ?")
 	for _, r := range rows {
-		if o := s.Objects[text(r, 2)]; o != nil {
-			o.Triggers = append(o.Triggers, &Program{Schema: s.Name, Name: text(r, 0), Event: text(r, 1), Body: text(r, 3), SQLMode: text(r, 4), Charset: text(r, 5), Definer: text(r, 6)})
+		o := p.object(text(r, 3))
+		for event := range strings.SplitSeq(strings.ToUpper(text(r, 2)), ",") {
+			o.Triggers = append(o.Triggers, &Program{Schema: p.s.Name, Name: text(r, 1), Event: strings.TrimSpace(event), Body: text(r, 4), SQLMode: text(r, 5), Charset: text(r, 6), Definer: text(r, 7)})
 		}
 	}
-	return nil
+	return err
 }
 
-func (l *SQLLoader) routines(ctx context.Context, s *Schema) error {
-	rows, err := l.Query(ctx, "SELECT routine_name, routine_type, routine_definition, sql_mode, character_set_client, definer, routine_body FROM information_schema.routines WHERE routine_schema = ?", s.Name)
-	if err != nil {
-		return fmt.Errorf("routines: %w", err)
-	}
+func (p *loading) routines(ctx context.Context) error {
+	rows, err := p.rows(ctx, "routines", "SELECT routine_schema, routine_name, routine_type, routine_definition, sql_mode, character_set_client, definer, routine_body FROM information_schema.routines WHERE routine_schema = ?")
 	for _, r := range rows {
-		kind := strings.ToLower(text(r, 1))
-		p := &Routine{Program: Program{Schema: s.Name, Name: text(r, 0), Body: text(r, 2), SQLMode: text(r, 3), Charset: text(r, 4), Definer: text(r, 5)}}
-		p.Function = kind == "function"
-		p.Foreign = !strings.EqualFold(text(r, 6), "SQL") && text(r, 6) != ""
-		p.Readable = r[2] != nil
-		s.Routines[kind+" "+strings.ToLower(p.Name)] = p
+		kind := strings.ToLower(text(r, 2))
+		p.s.Routines[kind+" "+strings.ToLower(text(r, 1))] = &Routine{
+			Program:  Program{Schema: p.s.Name, Name: text(r, 1), Body: text(r, 3), SQLMode: text(r, 4), Charset: text(r, 5), Definer: text(r, 6)},
+			Function: kind == "function",
+			Foreign:  text(r, 7) != "" && !strings.EqualFold(text(r, 7), "SQL"),
+			Readable: text(r, 3) != "", // NULL, or empty, without the privilege to see it
+		}
 	}
-	return nil
+	return err
 }
 
-// events are for CHECK PROJECTPROTECTION; a server without them has none.
-func (l *SQLLoader) events(ctx context.Context, s *Schema) error {
-	rows, err := l.Query(ctx, "SELECT event_name, event_definition, sql_mode, character_set_client, definer FROM information_schema.events WHERE event_schema = ?", s.Name)
-	if err != nil {
-		return nil
-	}
+func (p *loading) events(ctx context.Context) error {
+	rows, err := p.rows(ctx, "events", "SELECT event_schema, event_name, event_definition, sql_mode, character_set_client, definer FROM information_schema.events WHERE event_schema = ?")
 	for _, r := range rows {
-		s.Events[text(r, 0)] = &Program{Schema: s.Name, Name: text(r, 0), Body: text(r, 1), SQLMode: text(r, 2), Charset: text(r, 3), Definer: text(r, 4)}
+		p.s.Events[text(r, 1)] = &Program{Schema: p.s.Name, Name: text(r, 1), Body: text(r, 2), SQLMode: text(r, 3), Charset: text(r, 4), Definer: text(r, 5)}
 	}
-	return nil
+	return err
 }
 
 // cascades finds the foreign keys, in any schema, that act on this one's tables.
-func (l *SQLLoader) cascades(ctx context.Context, s *Schema) error {
-	rows, err := l.Query(ctx, "SELECT DISTINCT k.table_schema, k.table_name, k.referenced_table_name, r.delete_rule, r.update_rule FROM information_schema.key_column_usage k JOIN information_schema.referential_constraints r ON r.constraint_schema = k.constraint_schema AND r.constraint_name = k.constraint_name AND r.table_name = k.table_name WHERE k.referenced_table_schema = ?", s.Name)
-	if err != nil {
-		return fmt.Errorf("foreign keys: %w", err)
-	}
+func (p *loading) cascades(ctx context.Context) error {
+	rows, err := p.rows(ctx, "foreign keys", "SELECT unique_constraint_schema, constraint_schema, table_name, referenced_table_name, delete_rule, update_rule FROM information_schema.referential_constraints WHERE unique_constraint_schema = ?")
 	acts := func(rule string) bool { return rule == "CASCADE" || rule == "SET NULL" || rule == "SET DEFAULT" }
 	for _, r := range rows {
-		if o := s.Objects[text(r, 2)]; o != nil {
-			c := Cascade{text(r, 0), text(r, 1), acts(text(r, 3)), acts(text(r, 4))}
-			if c.OnDelete || c.OnUpdate {
-				o.Children = append(o.Children, c)
-			}
+		c := Cascade{p.key(text(r, 1)), p.key(text(r, 2)), acts(text(r, 4)), acts(text(r, 5))}
+		if c.OnDelete || c.OnUpdate {
+			o := p.object(text(r, 3))
+			o.Children = append(o.Children, c)
 		}
 	}
-	return nil
+	return err
 }
 
 // unions reads the members of MERGE tables, which stand only in SHOW CREATE TABLE.
-func (l *SQLLoader) unions(ctx context.Context, s *Schema) error {
+func (p *loading) unions(ctx context.Context) error {
 	var names []string
-	for name, o := range s.Objects {
+	for name, o := range p.s.Objects {
 		if o.Engine == "MRG_MYISAM" || o.Engine == "MERGE" {
 			names = append(names, name)
 		}
 	}
 	sort.Strings(names)
 	for _, name := range names {
-		rows, err := l.Query(ctx, "SHOW CREATE TABLE "+quoteName(s.Name)+"."+quoteName(name))
+		o := p.s.Objects[name]
+		rows, err := p.query(ctx, "SHOW CREATE TABLE "+quoteName(p.stored)+"."+quoteName(name))
 		if err != nil || len(rows) == 0 {
-			s.Objects[name].External = "a MERGE table whose members cannot be read"
+			o.External = "a MERGE table whose members cannot be read"
 			continue
 		}
-		s.Objects[name].Union = members(text(rows[0], 1), s.Name)
+		for _, m := range members(text(rows[0], 1), p.stored) {
+			o.Union = append(o.Union, [2]string{p.key(m[0]), p.key(m[1])})
+		}
 	}
 	return nil
 }

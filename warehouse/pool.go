@@ -23,6 +23,7 @@ import (
 type Options struct {
 	Address, User, Password string
 	TLS                     *tls.Config // nil: plain
+	PreferTLS               bool        // a server without TLS is spoken to in plain
 	DialTimeout             time.Duration
 	QueryTimeout            time.Duration // for calls whose context has no deadline; 30 s
 	Idle                    int           // connections kept open; 4
@@ -110,16 +111,23 @@ func (p *Pool) take(ctx context.Context) (*client.Conn, bool, error) {
 func (p *Pool) dial(ctx context.Context) (*client.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, p.o.DialTimeout)
 	defer cancel()
-	c, err := client.ConnectWithContext(ctx, p.o.Address, p.o.User, p.o.Password, "", p.o.DialTimeout, func(c *client.Conn) error {
-		if p.o.TLS != nil {
-			c.SetTLSConfig(p.o.TLS)
-		}
-		return nil
-	})
+	c, err := p.connect(ctx, p.o.TLS)
+	if err != nil && p.o.TLS != nil && p.o.PreferTLS {
+		c, err = p.connect(ctx, nil)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("connect to the warehouse at %s as %s: %w", p.o.Address, p.o.User, translate(err))
 	}
 	return c, nil
+}
+
+func (p *Pool) connect(ctx context.Context, t *tls.Config) (*client.Conn, error) {
+	return client.ConnectWithContext(ctx, p.o.Address, p.o.User, p.o.Password, "", p.o.DialTimeout, func(c *client.Conn) error {
+		if t != nil {
+			c.SetTLSConfig(t)
+		}
+		return nil
+	})
 }
 
 func (p *Pool) give(c *client.Conn, healthy bool) {

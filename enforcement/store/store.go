@@ -91,6 +91,13 @@ func (s *Store) Open(ctx context.Context) error {
 	if err := migrate(ctx, s.o.Pool); err != nil {
 		return err
 	}
+	rows, err := s.o.Pool.Query(ctx, "SELECT @@lower_case_table_names")
+	if err != nil {
+		return fmt.Errorf("ask how the warehouse compares names: %w", err)
+	}
+	s.loading.Lock()
+	s.o.Build.Folds = len(rows) == 1 && value(rows[0], 0) != "0"
+	s.loading.Unlock()
 	if err := s.beat(ctx); err != nil {
 		return err
 	}

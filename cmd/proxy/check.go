@@ -1,0 +1,90 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"sluice/config"
+	"sluice/parser"
+	"sluice/warehouse"
+)
+
+// check validates the configuration, reaches warehouse and Redis, and says what it found. It fails with the key,
+// the value and what was expected.
+func check(c *cobra.Command, _ []string) error {
+	cfg, err := load(c)
+	if err != nil {
+		return err
+	}
+	out := c.OutOrStdout()
+	fmt.Fprintln(out, "configuration   ok")
+	ctx, cancel := context.WithTimeout(c.Context(), 20*time.Second)
+	defer cancel()
+	return errors.Join(checkWarehouse(ctx, cfg, out), checkRedis(ctx, cfg, out))
+}
+
+func checkWarehouse(ctx context.Context, cfg *config.Config, out io.Writer) error {
+	password, err := cfg.ServicePassword()
+	if err != nil {
+		return err
+	}
+	o := warehouse.Options{Address: cfg.Warehouse.Address, User: cfg.Warehouse.User, Password: password, DialTimeout: cfg.Warehouse.DialTimeout}
+	if cfg.Warehouse.TLS != "disabled" {
+		if o.TLS, err = warehouseTLS(cfg); err != nil {
+			return err
+		}
+		o.PreferTLS = cfg.Warehouse.TLS == "preferred"
+	}
+	pool := warehouse.New(o)
+	defer pool.Close()
+	version, err := pool.Version(ctx)
+	if err != nil {
+		return fmt.Errorf("warehouse.address: is %s, expected a warehouse that lets %s in: %w", cfg.Warehouse.Address, cfg.Warehouse.User, err)
+	}
+	found := parser.ParseVersion(version)
+	fmt.Fprintf(out, "warehouse       %s: %s, read as %s\n", cfg.Warehouse.Address, version, found.Flavor)
+	var faults []error
+	if f := cfg.Warehouse.Flavor; f != "auto" && f != found.Flavor.String() {
+		faults = append(faults, fmt.Errorf("warehouse.flavor: is %s, expected %s: the version says so", f, found.Flavor))
+	}
+	for _, need := range []struct{ what, query, why string }{
+		{"definitions", "SELECT COUNT(*) FROM information_schema.tables", "SELECT, SHOW VIEW, TRIGGER, EVENT and EXECUTE on all schemas"},
+		{"policy", "CREATE DATABASE IF NOT EXISTS sluice", "ALL on sluice.*"},
+		{"accounts", "SELECT COUNT(*) FROM mysql.user", "SELECT on mysql.user, for CHECK PROJECTPROTECTION"},
+		{"status", "SHOW GLOBAL STATUS LIKE 'Com_create_table'", "nothing special"},
+	} {
+		if _, err := pool.Query(ctx, need.query); err != nil {
+			faults = append(faults, fmt.Errorf("warehouse.user: %s lacks %s (%s): %w", cfg.Warehouse.User, need.why, need.what, err))
+		}
+	}
+	if rows, err := pool.Query(ctx, "SHOW GRANTS"); err == nil {
+		var grants []string
+		for _, r := range rows {
+			if len(r) > 0 && r[0] != nil {
+				grants = append(grants, strings.SplitN(*r[0], " IDENTIFIED", 2)[0])
+			}
+		}
+		fmt.Fprintf(out, "service account %s\n", strings.Join(grants, "\n                "))
+	}
+	return errors.Join(faults...)
+}
+
+func checkRedis(ctx context.Context, cfg *config.Config, out io.Writer) error {
+	client := redisClient(cfg)
+	if client == nil {
+		fmt.Fprintln(out, "redis           none: gateways hear of changes by asking the warehouse")
+		return nil
+	}
+	defer client.Close()
+	if err := client.Ping(ctx).Err(); err != nil {
+		return fmt.Errorf("redis.addresses: is %s, expected a Redis that answers PING: %w", strings.Join(cfg.Redis.Addresses, ", "), err)
+	}
+	fmt.Fprintf(out, "redis           %s: ok\n", strings.Join(cfg.Redis.Addresses, ", "))
+	return nil
+}

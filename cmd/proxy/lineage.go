@@ -1,0 +1,223 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"sluice/lineage"
+	"sluice/lineage/catalog"
+	"sluice/parser"
+)
+
+// dialects are what a flavor is read as without a warehouse that says its version.
+var dialects = map[string]parser.Dialect{
+	"mariadb": {Flavor: parser.MariaDB, Version: 101119},
+	"mysql":   {Flavor: parser.MySQL, Version: 90704},
+	"tidb":    {Flavor: parser.TiDB, Version: 80500},
+}
+
+type lineageOptions struct {
+	schema, flavor, catalog string
+	jsonl                   bool
+}
+
+func lineageCommand() *cobra.Command {
+	o := &lineageOptions{}
+	c := &cobra.Command{
+		Use:   "lineage [file|-]",
+		Short: "print the flows of SQL statements, without a warehouse",
+		Long:  "Reads SQL from a file or standard input and prints, for each statement, which tables its data flows from and to.\nWith --jsonl each line of the input is {\"id\",\"sql\",\"default_schema\"} and each line of the output its report.",
+		Args:  cobra.MaximumNArgs(1),
+		RunE:  func(c *cobra.Command, args []string) error { return o.run(c, args) },
+	}
+	c.Flags().StringVar(&o.schema, "schema", "", "the current schema, for unqualified names")
+	c.Flags().StringVar(&o.flavor, "flavor", "mariadb", "mariadb, mysql or tidb")
+	c.Flags().StringVar(&o.catalog, "catalog", "", "a file of CREATE statements: tables, views, triggers, routines")
+	c.Flags().BoolVar(&o.jsonl, "jsonl", false, "JSON lines in and out")
+	return c
+}
+
+func (o *lineageOptions) run(c *cobra.Command, args []string) error {
+	d, ok := dialects[o.flavor]
+	if !ok {
+		return &usageError{fmt.Errorf("--flavor: is %q, expected mariadb, mysql or tidb", o.flavor)}
+	}
+	definitions := ""
+	if o.catalog != "" {
+		text, err := os.ReadFile(o.catalog)
+		if err != nil {
+			return fmt.Errorf("--catalog: %w", err)
+		}
+		definitions = string(text)
+	}
+	loader, err := lineage.LoadDefinitions(definitions, d, o.schema)
+	if err != nil {
+		return fmt.Errorf("--catalog %s: %w", o.catalog, err)
+	}
+	in := c.InOrStdin()
+	if len(args) == 1 && args[0] != "-" {
+		f, err := os.Open(args[0])
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		in = f
+	}
+	snapshot, err := catalog.New(loader, 0).Current(c.Context())
+	if err != nil {
+		return err
+	}
+	r := &statementReader{ctx: c.Context(), dialect: d, snapshot: snapshot}
+	out := bufio.NewWriter(c.OutOrStdout())
+	defer out.Flush()
+	if o.jsonl {
+		return r.lines(in, out, o.schema)
+	}
+	text, err := io.ReadAll(in)
+	if err != nil {
+		return err
+	}
+	return r.draw(string(text), out, o.schema)
+}
+
+type statementReader struct {
+	ctx      context.Context
+	dialect  parser.Dialect
+	snapshot *catalog.Snapshot
+}
+
+// graphs traces each statement of a text; a USE holds for those behind it.
+func (r *statementReader) graphs(sql, schema string) ([]parser.Statement, []*lineage.Graph, error) {
+	rd := parser.Reading{Dialect: r.dialect}
+	script, err := parser.Parse(sql, rd)
+	if err != nil {
+		return nil, nil, err
+	}
+	var out []*lineage.Graph
+	for i := range script.Statements {
+		st := &script.Statements[i]
+		if st.Command != nil {
+			out = append(out, &lineage.Graph{Kind: "command", Tier: parser.TierTree})
+			continue
+		}
+		b, err := lineage.Resolve(r.ctx, st, rd, lineage.Scope{Schema: schema}, r.snapshot)
+		if err != nil {
+			return nil, nil, err
+		}
+		g := lineage.Trace(b)
+		if g.Effects.Use != "" {
+			schema = g.Effects.Use
+		}
+		out = append(out, r.prepared(g, rd, schema))
+	}
+	return script.Statements, out, nil
+}
+
+// prepared adds what a literal text that is prepared or executed at once would read and write.
+func (r *statementReader) prepared(g *lineage.Graph, rd parser.Reading, schema string) *lineage.Graph {
+	d := g.Effects.Dynamic
+	if d == nil || d.Verb == "deallocate" {
+		return g
+	}
+	out := *g
+	if d.Text == "" {
+		out.Refused = "the text that it runs is a value of the warehouse: the gateway asks for it"
+		return &out
+	}
+	script, err := parser.Parse(d.Text, rd)
+	if err != nil || len(script.Statements) != 1 || script.Statements[0].Command != nil {
+		out.Refused = "the text that it runs cannot be read"
+		return &out
+	}
+	b, err := lineage.Resolve(r.ctx, &script.Statements[0], rd, lineage.Scope{Schema: schema}, r.snapshot)
+	if err != nil {
+		out.Refused = err.Error()
+		return &out
+	}
+	inner := *lineage.Trace(b)
+	inner.Kind = g.Kind
+	return &inner
+}
+
+func (r *statementReader) draw(sql string, out io.Writer, schema string) error {
+	statements, graphs, err := r.graphs(sql, schema)
+	if err != nil {
+		return err
+	}
+	for i, g := range graphs {
+		if err := lineage.Draw(out, statements[i].Text, g); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+type lineIn struct {
+	ID            json.RawMessage `json:"id"`
+	SQL           string          `json:"sql"`
+	DefaultSchema string          `json:"default_schema"`
+}
+
+type lineOut struct {
+	ID         json.RawMessage  `json:"id"`
+	Statements []lineage.Report `json:"statements"`
+}
+
+// lines answers each line with a line. A text that cannot be lexed is one refused statement; a line that
+// is no JSON ends the run with its number.
+func (r *statementReader) lines(in io.Reader, out io.Writer, schema string) error {
+	reader := bufio.NewReaderSize(in, 1<<20)
+	encoder := json.NewEncoder(out)
+	for n := 1; ; n++ {
+		line, err := reader.ReadBytes('\n')
+		if len(line) == 0 && errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		if len(trim(line)) == 0 {
+			continue
+		}
+		var l lineIn
+		if err := json.Unmarshal(line, &l); err != nil {
+			return fmt.Errorf("line %d: %w", n, err)
+		}
+		if l.ID == nil {
+			l.ID = json.RawMessage("null")
+		}
+		if err := encoder.Encode(r.answer(l, schema)); err != nil {
+			return err
+		}
+	}
+}
+
+func trim(line []byte) []byte {
+	for len(line) > 0 && (line[len(line)-1] == '\n' || line[len(line)-1] == '\r' || line[len(line)-1] == ' ') {
+		line = line[:len(line)-1]
+	}
+	return line
+}
+
+func (r *statementReader) answer(l lineIn, schema string) lineOut {
+	if l.DefaultSchema != "" {
+		schema = l.DefaultSchema
+	}
+	o := lineOut{ID: l.ID, Statements: []lineage.Report{}}
+	_, graphs, err := r.graphs(l.SQL, schema)
+	if err != nil {
+		o.Statements = append(o.Statements, lineage.Report{Kind: "unknown", Reads: []string{}, Writes: []string{}, Tier: "tokens", Refused: err.Error()})
+		return o
+	}
+	for _, g := range graphs {
+		o.Statements = append(o.Statements, lineage.ReportOf(g))
+	}
+	return o
+}

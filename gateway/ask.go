@@ -1,0 +1,242 @@
+package gateway
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"sluice/gateway/wire"
+	"sluice/parser"
+)
+
+// askLimit bounds an answer to a question of the gateway's own.
+const askLimit = 64 << 20
+
+// ask runs a query of the gateway's own on the client's connection to the warehouse, between two
+// statements, and gives its rows; a NULL is nil. An ERR of the warehouse comes back as *wire.ERR.
+func (s *Session) ask(_ context.Context, sql string) ([][]*string, error) {
+	_ = s.warehouse.SetReadDeadline(time.Now().Add(s.g.Limits.WriteTimeout))
+	defer func() { _ = s.warehouse.SetReadDeadline(time.Time{}) }()
+	if err := s.send(append([]byte{byte(wire.ComQuery)}, sql...)); err != nil {
+		return nil, err
+	}
+	first, err := s.warehouse.ReadPacket(askLimit)
+	if err != nil {
+		return nil, fmt.Errorf("ask the warehouse: %w", err)
+	}
+	if len(first) == 0 {
+		return nil, errors.New("ask the warehouse: an empty packet")
+	}
+	switch first[0] {
+	case wire.HeaderOK:
+		return nil, nil
+	case wire.HeaderERR:
+		refused, err := wire.ParseERR(first)
+		if err != nil {
+			return nil, err
+		}
+		return nil, refused
+	case wire.HeaderLocalInfile:
+		return nil, errors.New("ask the warehouse: it asked for a file")
+	}
+	skip := int(first[0]) // our questions have few columns
+	if !s.caps.Has(wire.ClientDeprecateEOF) {
+		skip++
+	}
+	for range skip {
+		if _, err := s.warehouse.ReadPacket(askLimit); err != nil {
+			return nil, err
+		}
+	}
+	return s.askedRows()
+}
+
+func (s *Session) askedRows() ([][]*string, error) {
+	var rows [][]*string
+	for {
+		p, err := s.warehouse.ReadPacket(askLimit)
+		if err != nil {
+			return nil, err
+		}
+		switch {
+		case len(p) > 0 && p[0] == wire.HeaderERR:
+			refused, err := wire.ParseERR(p)
+			if err != nil {
+				return nil, err
+			}
+			return nil, refused
+		case len(p) > 0 && p[0] == wire.HeaderEOF && len(p) < wire.MaxPart:
+			return rows, nil
+		}
+		row, err := textRow(p)
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, row)
+	}
+}
+
+// textRow reads a row of the text protocol (Text Resultset Row page).
+func textRow(p []byte) ([]*string, error) {
+	var row []*string
+	for len(p) > 0 {
+		if p[0] == 0xfb {
+			row, p = append(row, nil), p[1:]
+			continue
+		}
+		n, size := uint64(p[0]), 1
+		switch p[0] {
+		case 0xfc:
+			size = 3
+		case 0xfd:
+			size = 4
+		case 0xfe:
+			size = 9
+		}
+		if len(p) < size {
+			return nil, errors.New("a row ends inside a length")
+		}
+		if size > 1 {
+			n = 0
+			for i := size - 1; i > 0; i-- {
+				n = n<<8 | uint64(p[i])
+			}
+		}
+		if uint64(len(p)-size) < n {
+			return nil, errors.New("a row ends inside a value")
+		}
+		v := string(p[size : size+int(n)])
+		row, p = append(row, &v), p[size+int(n):]
+	}
+	return row, nil
+}
+
+// stateQuery asks for all that decisions rest on. Everything comes in hex: the session's character set
+// for results may be one that garbles names.
+const stateQuery = "SELECT HEX(CURRENT_USER()), HEX(DATABASE()), HEX(@@sql_mode), HEX(@@character_set_client)"
+
+// The errors of a session that may only set a new password (expired passwords).
+const (
+	errMustChangePassword = 1820
+	errExpiredPassword    = 1862
+)
+
+// identify asks who was let in, and what the session's texts are read by.
+func (s *Session) identify(ctx context.Context) error {
+	rows, err := s.ask(ctx, stateQuery)
+	var refused *wire.ERR
+	if errors.As(err, &refused) && (refused.Code == errMustChangePassword || refused.Code == errExpiredPassword) {
+		s.identified = false // the warehouse runs nothing but SET PASSWORD until then
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	if len(rows) != 1 || len(rows[0]) != 4 {
+		return errors.New("the warehouse's answer about the session has an unknown form")
+	}
+	values := make([]string, 4)
+	for i, v := range rows[0] {
+		if v == nil {
+			continue
+		}
+		raw, err := hex.DecodeString(*v)
+		if err != nil {
+			return fmt.Errorf("read the session's state: %w", err)
+		}
+		values[i] = string(raw)
+	}
+	s.adoptState(values)
+	return nil
+}
+
+func (s *Session) adoptState(values []string) {
+	account := values[0]
+	at := strings.LastIndexByte(account, '@')
+	if at < 0 {
+		at = len(account)
+	}
+	s.subject.User = account[:at]
+	s.subject.Host = strings.TrimPrefix(account[at:], "@")
+	s.identified = true
+	if !s.taskAsked {
+		s.task = s.g.Tasks.of(s.program, s.subject.User)
+	}
+	s.state.schema, s.state.schemaStale = values[1], false
+	s.state.reading.Mode = parser.ParseMode(values[2])
+	s.state.reading.Charset = strings.ToLower(values[3])
+	s.state.modeStale = false
+	s.publish()
+}
+
+// refreshFor asks again when a text's meaning depends on settings that may have changed.
+func (s *Session) refreshFor(ctx context.Context, text []byte) error {
+	if !s.identified || (s.state.modeStale && !parser.ModeFree(text)) || s.state.schemaStale {
+		return s.identify(ctx)
+	}
+	return nil
+}
+
+// refreshSchema asks for the current schema when a statement may have changed it.
+func (s *Session) refreshSchema(ctx context.Context) error {
+	if !s.state.schemaStale {
+		return nil
+	}
+	return s.identify(ctx)
+}
+
+// sayFault answers a fault of the gateway's own without its inner text.
+func (s *Session) sayFault(err error) error {
+	s.g.Log.Warn("session fault", "connection", s.connection, "user", s.subject.User, "error", err)
+	var refused *wire.ERR
+	if errors.As(err, &refused) {
+		return s.client.WritePacket(refused.Encode(s.caps))
+	}
+	if sayErr := s.sayError(1105, "HY000", "Sluice could not ask the warehouse what this statement depends on; try again"); sayErr != nil {
+		return sayErr
+	}
+	return err
+}
+
+// syntaxError asks the warehouse to prepare a text that Sluice refused because it cannot read it. It
+// gives the ERR packet when the warehouse cannot parse it either, and nil otherwise: preparing runs nothing.
+func (s *Session) syntaxError(_ context.Context, text string) []byte {
+	if err := s.send(append([]byte{byte(wire.ComStmtPrepare)}, text...)); err != nil {
+		return nil
+	}
+	first, err := s.warehouse.ReadPacket(askLimit)
+	if err != nil || len(first) == 0 {
+		return nil
+	}
+	if first[0] == wire.HeaderERR {
+		if e, err := wire.ParseERR(first); err == nil && e.Code == wire.ErrParse {
+			return first
+		}
+		return nil
+	}
+	ok, err := wire.ParsePrepareOK(first)
+	if err != nil {
+		return nil
+	}
+	s.discardPrepared(ok)
+	return nil
+}
+
+// discardPrepared reads the rest of a PREPARE's answer and closes the statement.
+func (s *Session) discardPrepared(ok wire.PrepareOK) {
+	for _, n := range []uint16{ok.Params, ok.Columns} {
+		rest := int(n)
+		if rest > 0 && !s.caps.Has(wire.ClientDeprecateEOF) {
+			rest++
+		}
+		for range rest {
+			if _, err := s.warehouse.ReadPacket(askLimit); err != nil {
+				return
+			}
+		}
+	}
+	_ = s.send(wire.EncodeStatement(wire.ComStmtClose, ok.StatementID))
+}

@@ -1,0 +1,67 @@
+package gateway
+
+import (
+	"context"
+	"time"
+
+	"sluice/enforcement"
+)
+
+// needsCare tells whether something must happen before a permitted statement is forwarded: seals that it
+// rests on or breaks, package objects that it takes away, definitions that it changes.
+func (s *Session) needsCare(f *flight) bool {
+	if f.preparing {
+		return false
+	}
+	return len(f.decision.Seals) > 0 || len(f.graph.Effects.Definitions) > 0 || overtakes(f)
+}
+
+// overtakes tells whether a statement breaks seals or takes objects out of packages.
+func overtakes(f *flight) bool {
+	if len(f.graph.Writes) == 0 && len(f.graph.Effects.Definitions) == 0 && f.graph.Effects.DropsSchema == "" {
+		return false
+	}
+	return len(f.snapshot.SealsAffected(f.graph)) > 0 || len(f.snapshot.PackagesAffected(f.graph)) > 0
+}
+
+// care does it. It reports true when the policy changed by it, so that the statement is judged anew.
+func (s *Session) care(ctx context.Context, f *flight, verified *map[*enforcement.Seal]bool) (bool, error) {
+	for _, use := range f.decision.Seals {
+		if (*verified)[use.Seal] {
+			continue
+		}
+		drift, err := s.g.Policies.VerifySeal(ctx, use.Seal)
+		if err != nil {
+			s.g.Log.Warn("verify a seal", "table", use.Seal.Table, "error", err)
+			drift = "it could not be compared with its seal"
+			s.deny(f, enforcement.SealBroken, drift)
+			return false, nil
+		}
+		if drift != "" {
+			return true, s.g.Commander.Drifted(ctx, use, drift)
+		}
+		if *verified == nil {
+			*verified = make(map[*enforcement.Seal]bool)
+		}
+		(*verified)[use.Seal] = true
+	}
+	if overtakes(f) {
+		changed, err := s.g.Commander.BeforeWrite(ctx, f.snapshot, f.graph, s.environment(), f.statement.Text, time.Now())
+		if err != nil || changed {
+			return changed, err
+		}
+	}
+	if len(f.graph.Effects.Definitions) > 0 && !f.announced {
+		f.announced = true
+		s.g.Definitions.Invalidate()
+		return false, s.g.Definitions.Announce(ctx, f.graph.Effects.Definitions)
+	}
+	return false, nil
+}
+
+// owned makes the one who created a schema its owner.
+func (s *Session) owned(ctx context.Context, schema string) {
+	if err := s.g.Commander.Created(ctx, schema, s.environment()); err != nil {
+		s.g.Log.Warn("note the owner of a new schema", "schema", schema, "error", err)
+	}
+}

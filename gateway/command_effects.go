@@ -1,0 +1,64 @@
+package gateway
+
+import (
+	"context"
+	"time"
+
+	"sluice/enforcement"
+	"sluice/enforcement/audit"
+	"sluice/lineage"
+)
+
+// BeforeWrite breaks the seals and empties the package places that a statement is about to overtake,
+// before it is forwarded (contract 4). It reports whether the policy changed.
+func (c *Commander) BeforeWrite(ctx context.Context, s *enforcement.Snapshot, g *lineage.Graph, env *CommandEnv, text string, now time.Time) (bool, error) {
+	seals, packages := s.SealsAffected(g), s.PackagesAffected(g)
+	if len(seals) == 0 && len(packages) == 0 {
+		return false, nil
+	}
+	by := env.Subject.User + "@" + env.Subject.Host
+	cause := g.Kind
+	_, err := c.Policies.Change(ctx, by, "(by a statement) "+audit.Redact(shorten(text)), func(p *enforcement.Policy) error {
+		for _, use := range seals {
+			p.BreakSeal(use.Project, use.Seal.Schema, use.Seal.Table, enforcement.Breach{By: by, Time: now, Cause: cause})
+		}
+		for _, use := range packages {
+			p.LoseItem(use.Project, use.Package, use.Item, cause+" by "+by, now)
+		}
+		return nil
+	})
+	return true, err
+}
+
+func shorten(text string) string {
+	if len(text) > 500 {
+		return text[:500]
+	}
+	return text
+}
+
+// Drifted breaks a seal whose table changed past every gateway.
+func (c *Commander) Drifted(ctx context.Context, use enforcement.SealUse, drift string) error {
+	_, err := c.Policies.Change(ctx, "sluice", "(drift found at use)", func(p *enforcement.Policy) error {
+		p.BreakSeal(use.Project, use.Seal.Schema, use.Seal.Table, enforcement.Breach{By: "somebody past the gateway", Time: time.Now(), Cause: drift})
+		return nil
+	})
+	return err
+}
+
+// Created makes the creator of a schema the owner of its project, unless it has one: policy outlives DROP
+// DATABASE.
+func (c *Commander) Created(ctx context.Context, schema string, env *CommandEnv) error {
+	s := c.Policies.Current()
+	project := s.ProjectOf(schema)
+	if project == "" || env.Subject.User == "" {
+		return nil
+	}
+	if p := s.Project(project); p != nil && len(p.Owners) > 0 {
+		return nil
+	}
+	_, err := c.Policies.Change(ctx, env.Subject.User+"@"+env.Subject.Host, "(CREATE DATABASE) ADD OWNER", func(p *enforcement.Policy) error {
+		return p.AddOwner(project, env.Subject.User)
+	})
+	return err
+}

@@ -1,0 +1,56 @@
+package console
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+)
+
+// Metrics are the gateway's counts in Prometheus form. It implements gateway.Metrics.
+type Metrics struct {
+	registry   *prometheus.Registry
+	sessions   prometheus.Gauge
+	opened     prometheus.Counter
+	rejected   *prometheus.CounterVec
+	login      prometheus.Histogram
+	statements *prometheus.CounterVec
+	alarms     *prometheus.CounterVec
+}
+
+// NewMetrics gives metrics in a registry of their own.
+func NewMetrics() *Metrics {
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		sessions: prometheus.NewGauge(prometheus.GaugeOpts{Name: "sluice_sessions", Help: "Client sessions that are open."}),
+		opened:   prometheus.NewCounter(prometheus.CounterOpts{Name: "sluice_sessions_total", Help: "Client sessions that were opened."}),
+		rejected: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "sluice_sessions_rejected_total", Help: "Clients that were turned away, by reason."}, []string{"reason"}),
+		login:    prometheus.NewHistogram(prometheus.HistogramOpts{Name: "sluice_login_seconds", Help: "Time from accept to OK.", Buckets: prometheus.ExponentialBuckets(0.0005, 2, 14)}),
+		statements: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "sluice_statements_total", Help: "Judged statements by verdict, deciding rule and tier of reading."},
+			[]string{"verdict", "rule", "tier"}),
+		alarms: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "sluice_alarms_total", Help: "Alarms by kind; each deserves a look."}, []string{"kind"}),
+	}
+	m.registry.MustRegister(m.sessions, m.opened, m.rejected, m.login, m.statements, m.alarms,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// SessionOpened counts a session that began.
+func (m *Metrics) SessionOpened() { m.sessions.Inc(); m.opened.Inc() }
+
+// SessionClosed counts a session that ended.
+func (m *Metrics) SessionClosed() { m.sessions.Dec() }
+
+// SessionRejected counts a client that was turned away.
+func (m *Metrics) SessionRejected(reason string) { m.rejected.WithLabelValues(reason).Inc() }
+
+// LoginTook notes how long a login took.
+func (m *Metrics) LoginTook(d time.Duration) { m.login.Observe(d.Seconds()) }
+
+// Statement counts one judged statement.
+func (m *Metrics) Statement(verdict, rule, tier string) {
+	m.statements.WithLabelValues(verdict, rule, tier).Inc()
+}
+
+// Alarm counts an alarm.
+func (m *Metrics) Alarm(kind string) { m.alarms.WithLabelValues(kind).Inc() }

@@ -1,0 +1,188 @@
+package gateway
+
+import (
+	"context"
+	"encoding/binary"
+
+	"sluice/gateway/wire"
+	"sluice/lineage"
+	"sluice/parser"
+)
+
+// dispatch serves one command by the table of wire.md 2.1: forwarded, judged, answered here or refused.
+func (s *Session) dispatch(ctx context.Context, packet []byte) error {
+	if len(packet) == 0 {
+		return s.unknownCommand()
+	}
+	switch c := wire.Command(packet[0]); c {
+	case wire.ComQuit:
+		_ = s.send(packet)
+		return errQuit
+	case wire.ComQuery:
+		return s.query(ctx, packet)
+	case wire.ComInitDB:
+		return s.initDB(ctx, packet)
+	case wire.ComStmtPrepare:
+		return s.prepare(ctx, packet)
+	case wire.ComStmtExecute:
+		return s.execute(ctx, packet)
+	case wire.ComStmtFetch:
+		return s.fetch(ctx, packet)
+	case wire.ComStmtSendLongData:
+		if s.ownStatement(packet) {
+			return nil
+		}
+		return s.send(packet)
+	case wire.ComStmtClose:
+		return s.closeStatement(packet)
+	case wire.ComStmtReset:
+		if s.ownStatement(packet) {
+			return s.sayOK(0)
+		}
+		return s.forward(ctx, c, packet, nil, answerOptions{})
+	case wire.ComPing:
+		if s.g.draining.Load() {
+			return s.sayError(wire.ErrServerShutdown, "08S01", "Server shutdown in progress")
+		}
+		return s.forward(ctx, c, packet, nil, answerOptions{})
+	case wire.ComStatistics, wire.ComDebug, wire.ComRefresh, wire.ComShutdown, wire.ComProcessKill:
+		return s.forward(ctx, c, packet, nil, answerOptions{})
+	case wire.ComFieldList:
+		return s.fieldList(ctx, packet)
+	case wire.ComProcessInfo:
+		return s.query(ctx, append([]byte{byte(wire.ComQuery)}, "SHOW PROCESSLIST"...))
+	case wire.ComSetOption:
+		return s.setOption(packet)
+	case wire.ComChangeUser:
+		return s.changeUser(ctx, packet)
+	case wire.ComResetConnection:
+		return s.resetConnection(ctx, packet)
+	case wire.ComBinlogDump, wire.ComBinlogDumpGTID, wire.ComTableDump, wire.ComRegisterSlave:
+		return s.sayError(1142, "42000", "Sluice does not relay replication streams ("+c.String()+"): they carry the data of every project; replicate from the warehouse itself")
+	default:
+		return s.unknownCommand()
+	}
+}
+
+func (s *Session) unknownCommand() error {
+	return s.sayError(wire.ErrUnknownCommand, "08S01", "Unknown command")
+}
+
+// sayOK answers with an OK packet of the gateway's own.
+func (s *Session) sayOK(warnings uint16) error {
+	ok := wire.OK{Status: s.state.status &^ wire.StatusMoreResults, Warnings: warnings}
+	return s.client.WritePacket(ok.Encode(s.caps))
+}
+
+// initDB changes the current schema; what it is then is asked, not taken from the packet.
+func (s *Session) initDB(ctx context.Context, packet []byte) error {
+	schema, err := wire.ParseInitDB(packet)
+	if err != nil {
+		return s.unknownCommand()
+	}
+	if lineage.IsPolicySchema(schema) {
+		return s.sayError(1142, "42000", "the schema "+lineage.PolicySchema+" holds Sluice's policy and is not reached through Sluice")
+	}
+	s.state.schemaStale = true
+	return s.forward(ctx, wire.ComInitDB, packet, nil, answerOptions{})
+}
+
+// fieldList reads definitions, which are free.
+func (s *Session) fieldList(ctx context.Context, packet []byte) error {
+	if err := s.refreshSchema(ctx); err != nil {
+		return s.sayFault(err)
+	}
+	if lineage.IsPolicySchema(s.state.schema) {
+		return s.sayError(1142, "42000", "the schema "+lineage.PolicySchema+" holds Sluice's policy and is not reached through Sluice")
+	}
+	return s.forward(ctx, wire.ComFieldList, packet, nil, answerOptions{})
+}
+
+// setOption turns batches on and off. The warehouse is never told: Sluice sends it one statement at a
+// time, and relies on the warehouse to refuse a text that holds more.
+func (s *Session) setOption(packet []byte) error {
+	if len(packet) < 3 {
+		return s.unknownCommand()
+	}
+	switch binary.LittleEndian.Uint16(packet[1:]) {
+	case 0:
+		s.state.multi = true
+	case 1:
+		s.state.multi = false
+	default:
+		return s.unknownCommand()
+	}
+	return s.client.WritePacket(wire.EncodeEnd(s.state.status, 0, s.caps))
+}
+
+// changeUser relays the new login's dialogue. Whatever was known of the session is forgotten first: after
+// a failure the connection is of no use.
+func (s *Session) changeUser(ctx context.Context, packet []byte) error {
+	u, err := wire.ParseChangeUser(packet, s.caps)
+	if err != nil {
+		return s.unknownCommand()
+	}
+	s.state.reset()
+	s.identified = false
+	if err := s.send(u.Encode(s.caps)); err != nil {
+		return err
+	}
+	s.auth.plugin, s.auth.firstAnswer = u.AuthPlugin, u.AuthResponse
+	ok, err := s.authenticate()
+	u.Forget()
+	clear(packet)
+	if err != nil {
+		return err
+	}
+	s.typed, s.program, s.taskAsked = u.User, u.Attribute("program_name"), false
+	return s.welcome(ctx, ok)
+}
+
+// resetConnection keeps the account and forgets the rest.
+func (s *Session) resetConnection(ctx context.Context, packet []byte) error {
+	out, err := s.forwarded(ctx, wire.ComResetConnection, packet, nil, answerOptions{})
+	if err != nil {
+		return err
+	}
+	if !out.failed {
+		s.state.reset()
+		s.taskAsked = false
+		return s.identify(ctx)
+	}
+	return nil
+}
+
+// fetch gives rows of a cursor: judged again by the newest policy (contract 2, decisions at use).
+func (s *Session) fetch(ctx context.Context, packet []byte) error {
+	id, err := wire.ParseStatementID(packet)
+	if err != nil {
+		return s.unknownCommand()
+	}
+	p := s.state.prepared[id]
+	if p == nil || p.cursor == nil {
+		return s.forward(ctx, wire.ComStmtFetch, packet, nil, answerOptions{}) // the warehouse knows none either
+	}
+	t := &trip{statement: p.cursor.statement, graph: p.cursor.graph, command: wire.ComStmtFetch, packet: packet, prepared: p}
+	if err := s.trip(ctx, t); err != nil {
+		return err
+	}
+	p.shown += t.outcome.rows
+	return nil
+}
+
+// command runs a gateway command. ok is false when a batch ends there.
+func (s *Session) command(ctx context.Context, st *parser.Statement, more, binary bool) (ok bool, err error) {
+	if !s.identified {
+		return false, s.sayError(wire.ErrAccessDenied, "28000", "Sluice does not know this session's account yet; set the password first")
+	}
+	if err := s.refreshSchema(ctx); err != nil {
+		return false, s.sayFault(err)
+	}
+	answer, err := s.g.Commander.Run(ctx, st.Command, s.environment())
+	s.g.Metrics.Statement("command", "", "")
+	if err != nil {
+		return false, s.sayCommandFault(err)
+	}
+	s.state.warnings = answer.Warnings
+	return true, s.sayAnswer(answer, more, binary)
+}

@@ -1,0 +1,199 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"sluice/gateway/wire"
+	"sluice/lineage"
+	"sluice/parser"
+)
+
+// dynamic serves SQL-level PREPARE, EXECUTE, EXECUTE IMMEDIATE and DEALLOCATE: the text that will run is
+// found out, judged, and what was judged is what runs (contract 2). It reports false when it answered.
+func (s *Session) dynamic(ctx context.Context, t *trip) (bool, error) {
+	d := t.graph.Effects.Dynamic
+	switch d.Verb {
+	case "deallocate":
+		return true, nil
+	case "execute":
+		return s.executeNamed(ctx, t, d)
+	}
+	text, asked, err := s.dynamicText(ctx, d)
+	if err != nil {
+		var refused *wire.ERR
+		if errors.As(err, &refused) {
+			return false, s.client.WritePacket(refused.Encode(s.caps))
+		}
+		return false, s.sayFault(err)
+	}
+	inner, graph, err := s.innerGraph(ctx, text)
+	if err != nil {
+		return false, s.refuseInner(ctx, t, err)
+	}
+	if asked {
+		t.packet = spelled(t, d, text)
+	}
+	if d.Verb == "prepare" {
+		t.named = &named{script: inner, schema: s.state.schema}
+	}
+	t.graph = joined(t.graph, graph, d.Verb)
+	return true, nil
+}
+
+// dynamicText gives the text: the literal, or what the warehouse says the expression's value is.
+func (s *Session) dynamicText(ctx context.Context, d *parser.Dynamic) (text string, asked bool, err error) {
+	if d.Expression == "" {
+		return d.Text, false, nil
+	}
+	rows, err := s.ask(ctx, "SELECT CONVERT(("+d.Expression+") USING utf8mb4)")
+	if err != nil {
+		return "", false, err
+	}
+	if len(rows) != 1 || len(rows[0]) != 1 || rows[0][0] == nil {
+		return "", true, nil // NULL: the warehouse answers with its own error
+	}
+	return *rows[0][0], true, nil
+}
+
+var errBatchInside = errors.New("the text that it runs must be one statement of SQL")
+
+// innerGraph reads the text that will run.
+func (s *Session) innerGraph(ctx context.Context, text string) (*lineage.Script, *lineage.Graph, error) {
+	if err := s.refreshFor(ctx, []byte(text)); err != nil {
+		return nil, nil, err
+	}
+	script, err := s.g.Reader.Parse([]byte(text), s.state.reading)
+	if err != nil {
+		return nil, nil, err
+	}
+	if len(script.Statements) == 0 {
+		return script, &lineage.Graph{Kind: "empty", Tier: parser.TierTree}, nil
+	}
+	if len(script.Statements) != 1 || script.Statements[0].Command != nil {
+		return nil, nil, errBatchInside
+	}
+	g, err := s.g.Reader.Graph(ctx, script, 0, s.scope())
+	if err == nil && g.Effects.Dynamic != nil && g.Effects.Dynamic.Verb != "deallocate" {
+		return nil, nil, errors.New("a prepared text that prepares or executes another is not understood")
+	}
+	return script, g, err
+}
+
+// refuseInner refuses a text that cannot be read, while anything is protected.
+func (s *Session) refuseInner(ctx context.Context, t *trip, err error) error {
+	g := *t.graph
+	g.Refused = strings.ToUpper(g.Kind) + ": " + err.Error()
+	g.Effects.Dynamic = nil
+	t.graph = &g
+	return s.trip(ctx, t)
+}
+
+// spelled puts the judged text in the place of the expression that had it as its value.
+func spelled(t *trip, d *parser.Dynamic, text string) []byte {
+	st := t.statement.Text
+	at := strings.LastIndex(st, d.Expression)
+	if at < 0 || isVariable(d.Expression) {
+		return t.packet // a user variable of this session: it cannot change in between
+	}
+	quoted := "'" + strings.NewReplacer("'", "''", `\`, `\\`).Replace(text) + "'"
+	return append([]byte{byte(t.command)}, st[:at]+quoted+st[at+len(d.Expression):]...)
+}
+
+func isVariable(expression string) bool {
+	if !strings.HasPrefix(expression, "@") || strings.HasPrefix(expression, "@@") {
+		return false
+	}
+	return strings.Trim(strings.ToLower(expression[1:]), "abcdefghijklmnopqrstuvwxyz0123456789_$.") == ""
+}
+
+// executeNamed judges EXECUTE by the text that PREPARE named.
+func (s *Session) executeNamed(ctx context.Context, t *trip, d *parser.Dynamic) (bool, error) {
+	n := s.state.named[d.Name]
+	if n == nil {
+		g := *t.graph
+		g.Refused = "EXECUTE of a statement that was not prepared on this connection through Sluice"
+		g.Effects.Dynamic = nil
+		t.graph = &g
+		t.named = nil
+		return true, nil
+	}
+	if len(n.script.Statements) == 0 {
+		return true, nil
+	}
+	sc := s.scope()
+	sc.Schema = n.schema
+	graph, err := s.g.Reader.Graph(ctx, n.script, 0, sc)
+	if err != nil {
+		return false, s.undefined(ctx, t.statement, err)
+	}
+	t.graph = joined(t.graph, graph, d.Verb)
+	return true, nil
+}
+
+// joined is the graph of running inner with what outer brings along: USING values may flow wherever
+// inner writes, and INTO takes what inner gives.
+func joined(outer, inner *lineage.Graph, verb string) *lineage.Graph {
+	g := *inner
+	g.Kind = outer.Kind
+	if verb == "prepare" {
+		// Nothing runs yet: the flows are judged, so that a refusal comes early; effects are not.
+		g.Effects = lineage.Effects{Dynamic: outer.Effects.Dynamic}
+		return &g
+	}
+	g.Effects.Dynamic = outer.Effects.Dynamic
+	g.Flows = append([]lineage.Flow(nil), inner.Flows...)
+	sources := map[string]lineage.Source{}
+	for _, f := range outer.Flows {
+		sources[f.Source.String()] = f.Source
+	}
+	for _, f := range inner.Flows {
+		sources[f.Source.String()] = f.Source
+	}
+	sinks := map[string]lineage.Sink{}
+	for _, f := range inner.Flows {
+		sinks[f.Sink.String()] = f.Sink
+	}
+	for _, w := range inner.Writes {
+		k := lineage.Sink{Kind: lineage.TableSink, Object: w.Object}
+		sinks[k.String()] = k
+	}
+	for _, c := range append(append([]string(nil), inner.Carriers...), outer.Carriers...) {
+		k := lineage.Sink{Kind: lineage.CarrierSink, Name: c}
+		sinks["carrier "+c] = k
+	}
+	if inner.Kind == "select" {
+		k := lineage.Sink{Kind: lineage.ResultSink}
+		sinks[k.String()] = k
+	}
+	g.Flows = g.Flows[:0]
+	for _, source := range sources {
+		for _, sink := range sinks {
+			g.Flows = append(g.Flows, lineage.Flow{Source: source, Sink: sink})
+		}
+	}
+	g.Carriers = append(append([]string(nil), inner.Carriers...), outer.Carriers...)
+	return &g
+}
+
+// settleNamed keeps what PREPARE named and forgets what DEALLOCATE dropped.
+func (s *Session) settleNamed(t *trip) {
+	d := t.graph.Effects.Dynamic
+	if d == nil {
+		return
+	}
+	switch {
+	case d.Verb == "deallocate":
+		delete(s.state.named, d.Name)
+	case d.Verb == "prepare":
+		// A failed PREPARE leaves no statement of its name behind.
+		delete(s.state.named, d.Name)
+		if t.succeeded && t.named != nil {
+			if s.state.named == nil {
+				s.state.named = make(map[string]*named)
+			}
+			s.state.named[d.Name] = t.named
+		}
+	}
+}

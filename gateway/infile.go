@@ -1,0 +1,35 @@
+package gateway
+
+import "io"
+
+// resequenced lowers the sequence ids of a client's packets by what the gateway added to those of
+// the answers before: a client counts through a whole batch, the warehouse one statement.
+type resequenced struct {
+	to     io.Writer
+	offset uint8
+	left   int // bytes of the current packet's body still to come
+	head   int // bytes of its header that came
+	size   int
+}
+
+// Write passes bytes on and edits the headers among them, wherever they are split.
+func (r *resequenced) Write(p []byte) (int, error) {
+	for i := 0; i < len(p); {
+		if r.left > 0 {
+			n := min(r.left, len(p)-i)
+			r.left -= n
+			i += n
+			continue
+		}
+		switch r.head {
+		case 0, 1, 2:
+			r.size |= int(p[i]) << (8 * r.head)
+			r.head++
+		default:
+			p[i] -= r.offset
+			r.left, r.head, r.size = r.size, 0, 0
+		}
+		i++
+	}
+	return r.to.Write(p)
+}

@@ -1,0 +1,197 @@
+package gateway
+
+import (
+	"context"
+	"time"
+
+	"sluice/enforcement"
+	"sluice/gateway/wire"
+	"sluice/lineage"
+	"sluice/parser"
+)
+
+// flight is one statement from its decision to its answer's end.
+type flight struct {
+	statement *parser.Statement
+	graph     *lineage.Graph // carriers expanded
+	request   enforcement.Request
+	decision  enforcement.Decision
+	snapshot  *enforcement.Snapshot
+	id        string // of the audit entry, "" when none was written
+	killed    bool   // a newer policy ended it
+	preparing bool   // only PREPARE: nothing is written yet
+	announced bool   // other gateways know of its definitions
+}
+
+// attempts bounds how often a statement is judged anew because the policy changed under it.
+const attempts = 16
+
+// judge takes steps 4 to 6 for a graph and calls send, which writes the statement to the warehouse,
+// if it may run. send is called under the session's lock, with the snapshot that decided still the
+// current one: that is what Apply relies on. A denied statement has been recorded and not sent.
+func (s *Session) judge(ctx context.Context, f *flight, send func() error) error {
+	verified := map[*enforcement.Seal]bool(nil)
+	for range attempts {
+		f.snapshot = s.g.Policies.Current()
+		s.decide(f, f.snapshot, time.Now())
+		if f.decision.Permitted() && s.needsCare(f) {
+			changed, err := s.care(ctx, f, &verified)
+			if err != nil {
+				return err
+			}
+			if changed {
+				continue
+			}
+		}
+		done, err := s.commit(ctx, f, send)
+		if done || err != nil {
+			return err
+		}
+	}
+	s.deny(f, enforcement.Stale, "the policy changes too fast to decide by; try again")
+	return s.record(ctx, f)
+}
+
+// decide is step 5: pure but for the lease.
+func (s *Session) decide(f *flight, snapshot *enforcement.Snapshot, now time.Time) {
+	f.request.Now = now
+	f.decision = snapshot.Decide(&f.request)
+	if f.decision.Permitted() && !s.g.Policies.Fresh(now) && crosses(snapshot, &f.request) {
+		s.deny(f, enforcement.Stale, "Sluice cannot renew its lease on the policy")
+	}
+}
+
+// deny turns a permit into a denial for a reason of the gateway's own.
+func (s *Session) deny(f *flight, rule enforcement.Rule, detail string) {
+	f.decision = enforcement.Decision{
+		Effect: enforcement.Deny, Revision: f.decision.Revision, Cap: -1, Recorded: true,
+		Reasons: []enforcement.Reason{{Effect: enforcement.Deny, Rule: rule, Detail: detail}},
+	}
+}
+
+// commit is step 6 and the first half of step 7. It reports false when the snapshot changed.
+func (s *Session) commit(ctx context.Context, f *flight, send func() error) (bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.g.Policies.Current() != f.snapshot {
+		return false, nil
+	}
+	if f.decision.Recorded {
+		if err := s.record(ctx, f); err != nil {
+			s.deny(f, enforcement.NotRecorded, "the decision log cannot be written")
+		}
+	}
+	if !f.decision.Permitted() {
+		return true, nil
+	}
+	s.flight = f
+	s.pending.Store(time.Now().UnixNano())
+	return true, send()
+}
+
+// landed ends the flight when the answer is through.
+func (s *Session) landed() {
+	s.mu.Lock()
+	s.flight = nil
+	s.mu.Unlock()
+	s.pending.Store(0)
+}
+
+// rejudge is called with a new snapshot. Once it holds the lock, no statement that an older
+// snapshot decided can still be sent; one that is under way and no longer permitted is killed.
+func (s *Session) rejudge(ctx context.Context, next *enforcement.Snapshot) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f := s.flight
+	if f == nil || f.killed || f.graph == nil {
+		return
+	}
+	r := f.request
+	r.Now = time.Now()
+	d := next.Decide(&r)
+	if d.Permitted() {
+		return
+	}
+	f.killed = true
+	late := &flight{statement: f.statement, graph: f.graph, request: r, decision: d, snapshot: next}
+	if err := s.record(ctx, late); err != nil {
+		s.g.Log.Error("record a killed statement", "connection", s.connection, "error", err)
+	}
+	id := s.connection
+	if err := s.g.Warehouse.Kill(ctx, id, true); err != nil {
+		// Without the kill the answer must not arrive either.
+		s.g.Log.Warn("kill a statement that is no longer permitted", "connection", id, "error", err)
+		_ = s.warehouse.Close()
+	}
+}
+
+// crosses tells whether a request holds a flow that some policy could forbid: data of a project
+// that leaves it, or something that is not understood.
+func crosses(snapshot *enforcement.Snapshot, r *enforcement.Request) bool {
+	g := r.Graph
+	if g.Refused != "" || len(g.Opaque) > 0 {
+		return true
+	}
+	session := snapshot.ProjectOf(r.Schema)
+	for i := range g.Flows {
+		f := &g.Flows[i]
+		if f.Source.Kind != lineage.TableSource {
+			if f.Source.Kind != lineage.CarrierSource {
+				return true
+			}
+			continue
+		}
+		from := snapshot.ProjectOf(f.Source.Object.Schema)
+		if from == "" {
+			continue
+		}
+		switch f.Sink.Kind {
+		case lineage.CarrierSink:
+		case lineage.TableSink:
+			if snapshot.ProjectOf(f.Sink.Object.Schema) != from {
+				return true
+			}
+		case lineage.ResultSink:
+			if session != from || r.Task != enforcement.SQL {
+				return true
+			}
+		default:
+			return true
+		}
+	}
+	return false
+}
+
+// record is step 6.
+func (s *Session) record(ctx context.Context, f *flight) error {
+	e := s.entry(f)
+	if err := s.g.Audit.Record(ctx, e); err != nil {
+		s.g.Log.Error("record a decision", "connection", s.connection, "error", err)
+		return err
+	}
+	f.id = e.ID
+	return nil
+}
+
+// raise records an alarm about a statement that was permitted.
+func (s *Session) raise(ctx context.Context, f *flight, alarm string) {
+	s.g.Metrics.Alarm(alarm)
+	e := s.entry(f)
+	e.Alarm = alarm
+	if err := s.g.Audit.Record(ctx, e); err != nil {
+		s.g.Log.Error("record an alarm", "alarm", alarm, "error", err)
+		return
+	}
+	f.id = e.ID
+}
+
+// refuse answers with the one ERR packet of a refusal.
+func (s *Session) refuse(f *flight) error {
+	message := enforcement.Refusal(&f.decision, &f.request, f.id)
+	return s.sayError(1142, "42000", message)
+}
+
+// sayError writes an ERR packet where the client's answer stands now.
+func (s *Session) sayError(code uint16, sqlState, message string) error {
+	return s.client.WritePacket(wire.EncodeERR(code, sqlState, message, s.caps|wire.ClientProtocol41))
+}

@@ -1,0 +1,242 @@
+package gateway
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"time"
+
+	"sluice/gateway/wire"
+	"sluice/parser"
+)
+
+// maxHandshake bounds a login packet, which carries connection attributes at most.
+const maxHandshake = 1 << 20
+
+// Capabilities that are taken out of greeting, response and COM_CHANGE_USER alike (wire.md 1.5):
+// framings that the relay does not follow.
+const (
+	maskedCapabilities = wire.ClientCompress | wire.ClientZstdCompression |
+		wire.ClientOptionalResultsetMetadata | wire.ClientQueryAttributes | wire.ClientSSL
+	passedExtended = wire.ExtExtendedMetadata
+)
+
+// errLogin ends a session whose login did not succeed; the client has been told.
+var errLogin = errors.New("login refused")
+
+// login relays the connection phase: the warehouse's own greeting, the client's answer, the
+// authentication dialogue (Connection Phase page of the protocol). When it returns nil, the client
+// holds the warehouse's OK and the session knows its subject.
+func (s *Session) login(ctx context.Context) error {
+	deadline := time.Now().Add(s.g.Limits.LoginTimeout)
+	_ = s.client.SetDeadline(deadline)
+	if err := s.dial(ctx); err != nil {
+		s.sayBeforeGreeting(2003, "HY000", "Sluice cannot reach the warehouse; try again later")
+		s.g.Metrics.SessionRejected("warehouse")
+		return err
+	}
+	_ = s.warehouse.SetDeadline(deadline)
+	greeting, err := s.relayGreeting()
+	if err != nil {
+		return err
+	}
+	response, err := s.readResponse()
+	if err != nil {
+		return err
+	}
+	if err := s.sendResponse(greeting, response); err != nil {
+		return err
+	}
+	s.auth = dialogue{plugin: response.AuthPlugin, salt: greeting.AuthData}
+	if s.auth.plugin == "" {
+		s.auth.plugin = greeting.AuthPlugin
+	}
+	s.auth.firstAnswer = response.AuthResponse
+	ok, err := s.authenticate()
+	if err != nil {
+		return err
+	}
+	_ = s.client.SetDeadline(time.Time{})
+	_ = s.warehouse.SetDeadline(time.Time{})
+	s.program = response.Attribute("program_name")
+	s.typed = response.User
+	return s.welcome(ctx, ok)
+}
+
+// welcome asks the warehouse who was let in and hands the client the warehouse's OK.
+func (s *Session) welcome(ctx context.Context, ok []byte) error {
+	clientSequence := s.client.Sequence()
+	if err := s.identify(ctx); err != nil {
+		s.client.SetSequence(clientSequence)
+		s.sayError(1105, "HY000", "Sluice could not ask the warehouse for the session's account; try again")
+		return err
+	}
+	s.client.SetSequence(clientSequence)
+	s.client.ReadAhead(true)
+	return s.client.WritePacket(ok)
+}
+
+func (s *Session) dial(ctx context.Context) error {
+	d := net.Dialer{Timeout: s.g.DialTimeout, KeepAlive: 60 * time.Second}
+	network := "tcp"
+	if len(s.g.Address) > 0 && s.g.Address[0] == '/' {
+		network = "unix"
+	}
+	conn, err := d.DialContext(ctx, network, s.g.Address)
+	if err != nil {
+		return fmt.Errorf("dial the warehouse: %w", err)
+	}
+	s.setWarehouse(conn)
+	if !s.g.ProxySend {
+		return nil
+	}
+	header := wire.ProxyHeader(s.address, addrPort(conn.RemoteAddr()))
+	if _, err := conn.Write(header); err != nil {
+		return fmt.Errorf("send the PROXY header: %w", err)
+	}
+	return nil
+}
+
+// relayGreeting sends the warehouse's greeting on, with the capabilities that this relay can follow.
+func (s *Session) relayGreeting() (*wire.Greeting, error) {
+	payload, err := s.warehouse.ReadPacket(maxHandshake)
+	if err != nil {
+		s.sayBeforeGreeting(2013, "HY000", "the warehouse closed the connection before it greeted")
+		return nil, fmt.Errorf("read the greeting: %w", err)
+	}
+	if len(payload) > 0 && payload[0] == wire.HeaderERR {
+		_ = s.client.WritePacket(payload)
+		return nil, errLogin
+	}
+	greeting, err := wire.ParseGreeting(payload)
+	if err != nil {
+		s.sayBeforeGreeting(1105, "HY000", "the warehouse's greeting cannot be read")
+		return nil, err
+	}
+	s.offered = greeting.Capabilities
+	s.connection = uint64(greeting.ConnectionID)
+	s.state.reading.Dialect = s.dialect(greeting.Version)
+	allowed := ^maskedCapabilities
+	add := wire.Capability(0)
+	if s.clientTLS() != nil {
+		add = wire.ClientSSL
+	}
+	edited := wire.EditGreeting(payload, allowed, add, passedExtended)
+	return greeting, s.client.WritePacket(edited)
+}
+
+func (s *Session) dialect(version string) parser.Dialect {
+	d := parser.ParseVersion(version)
+	if s.g.Flavor != 0 {
+		d.Flavor = s.g.Flavor
+	}
+	return d
+}
+
+func (s *Session) clientTLS() *tls.Config {
+	if s.g.ClientTLS == nil {
+		return nil
+	}
+	return s.g.ClientTLS()
+}
+
+// readResponse reads the client's answer to the greeting, through TLS if it asks for that. Nothing
+// behind an SSLRequest is read as plain text: the packet is read to its exact end.
+func (s *Session) readResponse() (*wire.HandshakeResponse, error) {
+	payload, err := s.client.ReadPacket(maxHandshake)
+	if err != nil {
+		return nil, fmt.Errorf("read the handshake response: %w", err)
+	}
+	if wire.IsSSLRequest(payload) {
+		if payload, err = s.startTLS(); err != nil {
+			return nil, err
+		}
+	}
+	response, err := wire.ParseHandshakeResponse(payload)
+	if err != nil {
+		s.sayError(1043, "08S01", "bad handshake: "+err.Error())
+		return nil, err
+	}
+	if !response.Capabilities.Has(wire.ClientProtocol41) {
+		s.sayError(1251, "08004", "Sluice needs a client that speaks protocol 4.1 or later")
+		return nil, errLogin
+	}
+	return response, nil
+}
+
+func (s *Session) startTLS() ([]byte, error) {
+	cfg := s.clientTLS()
+	if cfg == nil {
+		s.sayError(1043, "08S01", "TLS was asked for but Sluice offers none")
+		return nil, errLogin
+	}
+	t := tls.Server(s.client.NetConn(), cfg)
+	if err := t.Handshake(); err != nil {
+		return nil, fmt.Errorf("TLS handshake with the client: %w", err)
+	}
+	s.client.Upgrade(t)
+	s.subject.TLS = true
+	return s.client.ReadPacket(maxHandshake)
+}
+
+// sendResponse hands the client's answer to the warehouse, with the capabilities masked and TLS
+// begun first where the configuration says so.
+func (s *Session) sendResponse(greeting *wire.Greeting, r *wire.HandshakeResponse) error {
+	s.state.multi = r.Capabilities.Has(wire.ClientMultiStatements)
+	if s.state.multi {
+		// The warehouse gets one statement a text, and is to refuse any other; answers to the client may
+		// still be several.
+		r.Capabilities |= wire.ClientMultiResults
+		r.Capabilities &^= wire.ClientMultiStatements
+	}
+	r.Capabilities &= ^maskedCapabilities & greeting.Capabilities
+	r.Extended &= passedExtended & greeting.Extended
+	s.caps, s.extended = r.Capabilities, r.Extended
+	if err := s.encryptWarehouse(greeting, r); err != nil {
+		return err
+	}
+	if s.warehouseTLS {
+		r.Capabilities |= wire.ClientSSL
+	}
+	return s.warehouse.WritePacket(r.Encode())
+}
+
+func (s *Session) encryptWarehouse(greeting *wire.Greeting, r *wire.HandshakeResponse) error {
+	if s.g.WarehouseTLS == TLSDisabled {
+		return nil
+	}
+	if !greeting.Capabilities.Has(wire.ClientSSL) {
+		if s.g.WarehouseTLS == TLSPreferred {
+			return nil
+		}
+		s.sayError(1105, "HY000", "the warehouse offers no TLS and Sluice's configuration requires it (warehouse.tls)")
+		return errLogin
+	}
+	if err := s.warehouse.WritePacket(r.SSLRequest()); err != nil {
+		return err
+	}
+	t := tls.Client(s.warehouse.NetConn(), s.g.TLSConfig)
+	if err := t.Handshake(); err != nil {
+		s.sayError(1105, "HY000", "TLS with the warehouse failed; see Sluice's log")
+		return fmt.Errorf("TLS handshake with the warehouse: %w", err)
+	}
+	s.warehouse.Upgrade(t)
+	s.warehouseTLS = true
+	return nil
+}
+
+// sayBeforeGreeting is an ERR in place of the greeting, which clients accept there.
+func (s *Session) sayBeforeGreeting(code uint16, sqlState, message string) {
+	_ = s.client.WritePacket(wire.EncodeERR(code, sqlState, message, wire.ClientProtocol41))
+}
+
+func addrPort(a net.Addr) netip.AddrPort {
+	if t, ok := a.(*net.TCPAddr); ok {
+		ap := t.AddrPort()
+		return netip.AddrPortFrom(ap.Addr().Unmap(), ap.Port())
+	}
+	return netip.AddrPort{}
+}

@@ -1,0 +1,168 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+
+	"sluice/gateway/wire"
+	"sluice/lineage"
+	"sluice/parser"
+)
+
+// ownStatements is where the ids of prepared gateway commands begin: far above any warehouse's.
+const ownStatements = 0x7f000000
+
+// prepare serves COM_STMT_PREPARE: the whole trip, so that a client learns of a refusal at once; each
+// EXECUTE is judged again.
+func (s *Session) prepare(ctx context.Context, packet []byte) error {
+	s.state.last = &prepared{refused: true}
+	if len(s.state.prepared) >= s.g.Limits.Prepared {
+		return s.sayError(1461, "42000", "Can't create more prepared statements on this connection (limits.prepared_statements)")
+	}
+	script, err := s.parse(ctx, packet[1:])
+	if err != nil {
+		return s.unreadablePrepare(ctx, packet, err)
+	}
+	if len(script.Statements) != 1 {
+		// Nothing, or several statements: the warehouse prepares neither.
+		return s.forward(ctx, wire.ComStmtPrepare, packet, nil, answerOptions{})
+	}
+	st := &script.Statements[0]
+	if st.Command != nil {
+		return s.prepareCommand(st)
+	}
+	if err := s.refreshSchema(ctx); err != nil {
+		return s.sayFault(err)
+	}
+	graph, err := s.g.Reader.Graph(ctx, script, 0, s.scope())
+	if err != nil {
+		return s.undefined(ctx, st, err)
+	}
+	sent := packet
+	if st.Text != string(packet[1:]) {
+		sent = append([]byte{byte(wire.ComStmtPrepare)}, st.Text...)
+	}
+	p := &prepared{script: script, schema: s.state.schema}
+	return s.prepareTrip(ctx, &trip{statement: st, graph: graph, command: wire.ComStmtPrepare, packet: sent}, p)
+}
+
+// prepareTrip judges and prepares. Preparing changes nothing of the session, so nothing is settled.
+func (s *Session) prepareTrip(ctx context.Context, t *trip, p *prepared) error {
+	f := &flight{statement: t.statement, graph: s.expand(t.graph)}
+	f.request = s.request(f.graph)
+	f.preparing = true
+	if err := s.judge(ctx, f, func() error { return s.send(t.packet) }); err != nil {
+		return err
+	}
+	if !f.decision.Permitted() {
+		return s.denied(ctx, t, f)
+	}
+	defer s.landed()
+	if err := s.relay(ctx, t, f); err != nil || !t.succeeded {
+		return err
+	}
+	p.id = t.outcome.prepared.StatementID
+	if s.state.prepared == nil {
+		s.state.prepared = make(map[uint32]*prepared)
+	}
+	s.state.prepared[p.id] = p
+	s.state.last = p
+	return nil
+}
+
+func (s *Session) unreadablePrepare(ctx context.Context, packet []byte, err error) error {
+	var command *parser.CommandError
+	var unread *parser.Error
+	switch {
+	case errors.As(err, &command):
+		return s.sayError(wire.ErrParse, "42000", command.Error())
+	case !errors.As(err, &unread):
+		return s.sayFault(err)
+	}
+	g := &lineage.Graph{Kind: "unknown", Tier: parser.TierTokens, Refused: unread.Error()}
+	script := &lineage.Script{Script: &parser.Script{Statements: []parser.Statement{{Text: string(packet[1:]), Kind: "unknown"}}}}
+	return s.prepareTrip(ctx, &trip{statement: &script.Statements[0], graph: g, command: wire.ComStmtPrepare, packet: packet}, &prepared{script: script, opaque: g})
+}
+
+// prepareCommand answers PREPARE of a gateway command; the warehouse never sees it.
+func (s *Session) prepareCommand(st *parser.Statement) error {
+	s.state.own++
+	p := &prepared{id: ownStatements + s.state.own, command: st.Command, script: &lineage.Script{Script: &parser.Script{Statements: []parser.Statement{*st}}}}
+	if s.state.prepared == nil {
+		s.state.prepared = make(map[uint32]*prepared)
+	}
+	s.state.prepared[p.id] = p
+	s.state.last = p
+	frames, seq := wire.AppendPrepared(nil, s.client.Sequence(), p.id, nil, nil, s.state.status, s.resultOptions(false, false))
+	s.client.SetSequence(seq)
+	_, err := s.client.Write(frames)
+	return err
+}
+
+func (s *Session) ownStatement(packet []byte) bool {
+	id, err := wire.ParseStatementID(packet)
+	if err != nil {
+		return false
+	}
+	p := s.state.prepared[id]
+	return p != nil && p.command != nil
+}
+
+func (s *Session) closeStatement(packet []byte) error {
+	id, err := wire.ParseStatementID(packet)
+	if err != nil {
+		return nil // the command has no answer
+	}
+	own := s.ownStatement(packet)
+	delete(s.state.prepared, id)
+	if own {
+		return nil
+	}
+	return s.send(packet)
+}
+
+// execute serves COM_STMT_EXECUTE: from step 5 on, with the newest snapshot and catalog.
+func (s *Session) execute(ctx context.Context, packet []byte) error {
+	x, err := wire.ParseExecute(packet)
+	if err != nil {
+		return s.unknownCommand()
+	}
+	p := s.state.prepared[x.StatementID]
+	if x.StatementID == wire.LastStatement {
+		p = s.state.last
+		if p != nil && p.refused {
+			return s.sayError(1243, "HY000", "Unknown prepared statement handler given to EXECUTE: the last PREPARE was refused")
+		}
+	}
+	switch {
+	case p == nil:
+		// Not prepared through this gateway: the warehouse knows no such statement either.
+		return s.sayError(1243, "HY000", "Unknown prepared statement handler given to mysqld_stmt_execute")
+	case p.command != nil:
+		_, err := s.command(ctx, &p.script.Statements[0], false, true)
+		return err
+	}
+	graph, err := s.preparedGraph(ctx, p)
+	if err != nil {
+		return s.undefined(ctx, &p.script.Statements[0], err)
+	}
+	t := &trip{statement: &p.script.Statements[0], graph: graph, command: wire.ComStmtExecute, packet: packet}
+	p.cursor, p.shown = nil, 0
+	if err := s.trip(ctx, t); err != nil {
+		return err
+	}
+	if t.outcome.cursor && t.succeeded {
+		p.cursor = &flight{statement: t.statement, graph: graph}
+	}
+	return nil
+}
+
+// preparedGraph binds a prepared statement's names again: in the schema that was current at PREPARE.
+func (s *Session) preparedGraph(ctx context.Context, p *prepared) (*lineage.Graph, error) {
+	if p.opaque != nil {
+		return p.opaque, nil
+	}
+	sc := s.scope()
+	sc.Schema = p.schema
+	return s.g.Reader.Graph(ctx, p.script, 0, sc)
+}

@@ -1,0 +1,209 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+
+	"sluice/enforcement"
+	"sluice/gateway/wire"
+	"sluice/lineage"
+	"sluice/parser"
+)
+
+// query serves COM_QUERY: each statement of the text is judged and sent by itself, against the
+// state that the one before left (contract 2).
+func (s *Session) query(ctx context.Context, packet []byte) error {
+	script, err := s.parse(ctx, packet[1:])
+	if err != nil {
+		return s.unreadable(ctx, packet, err)
+	}
+	n := len(script.Statements)
+	if n == 0 || (n > 1 && !s.state.multi) {
+		// Nothing to run, or a batch from a client that did not announce batches: the warehouse,
+		// told the same capabilities, refuses it with its own words.
+		return s.forward(ctx, wire.ComQuery, packet, nil, answerOptions{})
+	}
+	for i := range script.Statements {
+		more := i < n-1
+		ok, err := s.statement(ctx, script, i, packet, more)
+		if err != nil || !ok {
+			return err
+		}
+		if more {
+			// The next statement depends on what this one did to the session.
+			if script, err = s.reread(ctx, script, packet[1:], i); err != nil {
+				return s.sayFault(err)
+			}
+			if len(script.Statements) != n {
+				return s.sayError(1064, "42000", "Sluice: the batch reads differently after one of its statements changed sql_mode or the character set; send it statement by statement")
+			}
+		}
+	}
+	return nil
+}
+
+// parse is step 2. What the text depends on is asked of the warehouse first when it may have changed.
+func (s *Session) parse(ctx context.Context, text []byte) (*lineage.Script, error) {
+	if err := s.refreshFor(ctx, text); err != nil {
+		return nil, err
+	}
+	return s.g.Reader.Parse(text, s.state.reading)
+}
+
+// reread parses a batch again if a statement of it changed what the rest is read by.
+func (s *Session) reread(ctx context.Context, script *lineage.Script, text []byte, done int) (*lineage.Script, error) {
+	if !s.state.modeStale || script.ModeFree {
+		return script, nil
+	}
+	return s.parse(ctx, text)
+}
+
+// unreadable answers a text that the lexer cannot read: refused while any project is protected,
+// forwarded otherwise (contract 2, fail closed).
+func (s *Session) unreadable(ctx context.Context, packet []byte, err error) error {
+	var command *parser.CommandError
+	if errors.As(err, &command) {
+		return s.sayError(1064, "42000", command.Error())
+	}
+	var unread *parser.Error
+	if !errors.As(err, &unread) {
+		return s.sayFault(err)
+	}
+	g := &lineage.Graph{Kind: "unknown", Tier: parser.TierTokens, Refused: unread.Error()}
+	st := &parser.Statement{Text: string(packet[1:]), Kind: "unknown", Tier: parser.TierTokens}
+	s.state.unread = true
+	s.state.modeStale, s.state.schemaStale = true, true
+	return s.trip(ctx, &trip{statement: st, graph: g, command: wire.ComQuery, packet: packet})
+}
+
+// statement takes statement i of a text through its trip. ok is false when the batch ends there.
+func (s *Session) statement(ctx context.Context, script *lineage.Script, i int, packet []byte, more bool) (ok bool, err error) {
+	st := &script.Statements[i]
+	if st.Command != nil {
+		return s.command(ctx, st, more, false)
+	}
+	if err := s.refreshSchema(ctx); err != nil {
+		return false, s.sayFault(err)
+	}
+	graph, err := s.g.Reader.Graph(ctx, script, i, s.scope())
+	if err != nil {
+		return false, s.undefined(ctx, st, err)
+	}
+	t := &trip{statement: st, graph: graph, command: wire.ComQuery, more: more}
+	if len(script.Statements) == 1 && len(st.Text) == len(packet)-1 && st.Text == string(packet[1:]) {
+		t.packet = packet
+	} else {
+		t.packet = append([]byte{byte(wire.ComQuery)}, st.Text...)
+	}
+	if err := s.trip(ctx, t); err != nil {
+		return false, err
+	}
+	return t.succeeded, nil
+}
+
+// undefined answers a statement whose names could not be looked up.
+func (s *Session) undefined(ctx context.Context, st *parser.Statement, cause error) error {
+	s.g.Log.Warn("resolve", "connection", s.connection, "error", cause)
+	g := &lineage.Graph{Kind: st.Kind, Tier: st.Tier, Refused: "the definitions of its tables cannot be read from the warehouse now"}
+	packet := append([]byte{byte(wire.ComQuery)}, st.Text...)
+	return s.trip(ctx, &trip{statement: st, graph: g, command: wire.ComQuery, packet: packet})
+}
+
+func (s *Session) scope() lineage.Scope {
+	return lineage.Scope{Schema: s.state.schema, Temporary: s.state.temporary}
+}
+
+// trip is one statement on its way through steps 5 to 8.
+type trip struct {
+	statement *parser.Statement
+	graph     *lineage.Graph
+	schema    string // what the statement resolves by when it is not the session's (prepared); "" for that
+	command   wire.Command
+	packet    []byte // what is sent
+	more      bool   // another statement of the same text follows
+	prepared  *prepared
+	named     *named // what a PREPARE names
+	succeeded bool
+	outcome   outcome
+}
+
+// trip decides, records, relays or refuses, and settles.
+func (s *Session) trip(ctx context.Context, t *trip) error {
+	if t.graph.Effects.Diagnostics {
+		if done, err := s.shownWarnings(t); done || err != nil {
+			return err
+		}
+	} else {
+		s.state.warnings = nil
+	}
+	if t.graph.Effects.Dynamic != nil {
+		if ready, err := s.dynamic(ctx, t); !ready || err != nil {
+			return err
+		}
+	}
+	f := &flight{statement: t.statement, graph: s.expand(t.graph)}
+	f.request = s.request(f.graph)
+	if err := s.judge(ctx, f, func() error { return s.send(t.packet) }); err != nil {
+		return err
+	}
+	s.count(f)
+	if !f.decision.Permitted() {
+		return s.denied(ctx, t, f)
+	}
+	defer s.landed()
+	err := s.relay(ctx, t, f)
+	s.settle(ctx, t, f)
+	return err
+}
+
+// expand replaces session carriers by the data that they hold.
+func (s *Session) expand(g *lineage.Graph) *lineage.Graph {
+	return s.state.labels.Expand(g)
+}
+
+func (s *Session) request(g *lineage.Graph) enforcement.Request {
+	return enforcement.Request{Graph: g, Subject: s.subject, Schema: s.state.schema, Task: s.task}
+}
+
+// denied answers a statement that may not run. What the warehouse itself would not even parse is
+// answered with the warehouse's syntax error: that helps the client more and tells no data.
+func (s *Session) denied(ctx context.Context, t *trip, f *flight) error {
+	if t.graph.Refused != "" && t.graph.Tier == parser.TierTokens && t.command == wire.ComQuery {
+		if e := s.syntaxError(ctx, t.statement.Text); e != nil {
+			return s.client.WritePacket(e)
+		}
+	}
+	return s.refuse(f)
+}
+
+// settle is step 8: what the statement did to the session.
+func (s *Session) settle(ctx context.Context, t *trip, f *flight) {
+	e := &t.graph.Effects
+	s.state.labels.Absorb(f.graph)
+	if !e.Diagnostics {
+		s.state.withheld = f.decision.Guarded
+		s.diagnostics(f)
+	}
+	s.state.modeStale = s.state.modeStale || e.Mode || e.Charset || e.Routine || t.graph.Refused != ""
+	s.state.schemaStale = s.state.schemaStale || e.Use != "" || e.DropsSchema != "" || t.graph.Refused != ""
+	s.state.settleTemporary(e, t.succeeded)
+	s.settleNamed(t)
+	if t.succeeded && e.CreatesSchema != "" {
+		s.owned(ctx, e.CreatesSchema)
+	}
+	if len(e.Definitions) > 0 {
+		s.g.Definitions.Invalidate()
+	}
+	s.publish()
+}
+
+// diagnostics labels the diagnostics area with what the statement read: its warnings may hold values.
+func (s *Session) diagnostics(f *flight) {
+	s.state.labels.Clean("diagnostics")
+	if !f.decision.Guarded {
+		return
+	}
+	for i := range f.graph.Flows {
+		s.state.labels.Hold("diagnostics", f.graph.Flows[i].Source)
+	}
+}

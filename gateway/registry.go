@@ -1,0 +1,92 @@
+package gateway
+
+import (
+	"errors"
+	"net/netip"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// registry holds the live sessions.
+type registry struct {
+	mu   sync.Mutex
+	live map[*Session]struct{}
+}
+
+// add takes s in unless limit sessions live already.
+func (r *registry) add(s *Session, limit int) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if len(r.live) >= limit {
+		return false
+	}
+	if r.live == nil {
+		r.live = make(map[*Session]struct{})
+	}
+	r.live[s] = struct{}{}
+	return true
+}
+
+func (r *registry) remove(s *Session) {
+	r.mu.Lock()
+	delete(r.live, s)
+	r.mu.Unlock()
+}
+
+func (r *registry) count() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.live)
+}
+
+// each calls f for every session that lives now, without holding the registry.
+func (r *registry) each(f func(*Session)) {
+	r.mu.Lock()
+	all := make([]*Session, 0, len(r.live))
+	for s := range r.live {
+		all = append(all, s)
+	}
+	r.mu.Unlock()
+	for _, s := range all {
+		f(s)
+	}
+}
+
+// closeIdle ends sessions that wait for a command outside of a transaction.
+func (r *registry) closeIdle() { r.each(func(s *Session) { s.closeIfIdle() }) }
+
+// closeAll ends every session, whatever it is doing.
+func (r *registry) closeAll() { r.each(func(s *Session) { s.abort() }) }
+
+// SessionInfo is what the console shows of one session.
+type SessionInfo struct {
+	Connection uint64 // the warehouse's id, as the client was greeted with
+	User       string
+	Client     netip.AddrPort
+	Schema     string
+	Task       string
+	Since      time.Time
+	Running    bool
+}
+
+// Sessions lists the live sessions that are logged in.
+func (g *Gateway) Sessions() []SessionInfo {
+	var out []SessionInfo
+	g.sessions.each(func(s *Session) {
+		if info, ok := s.info(); ok {
+			out = append(out, info)
+		}
+	})
+	return out
+}
+
+// temporary tells accept errors that pass from those that last.
+func temporary(err error) bool {
+	for _, e := range []error{syscall.EMFILE, syscall.ENFILE, syscall.ECONNABORTED, syscall.ENOBUFS, syscall.ENOMEM} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,400 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"sluice/enforcement"
+	"sluice/gateway/wire"
+	"sluice/parser"
+)
+
+// outcome is how an answer of the warehouse ended.
+type outcome struct {
+	failed   bool
+	code     uint16
+	prepared wire.PrepareOK
+	cursor   bool
+	rows     int64
+}
+
+// answerOptions say what an answer is watched for.
+type answerOptions struct {
+	more     bool  // another statement of the client's batch follows: say so in the last packet
+	rowLimit int64 // rows of a result set that may be shown; -1 for all
+	watch    bool  // compare the columns' origin with the graph
+}
+
+// errCut ends an answer that the gateway itself ended with an ERR packet; the session lives.
+var errCut = errors.New("answer ended by Sluice")
+
+// send writes a request to the warehouse; its answer begins with sequence id 1.
+func (s *Session) send(packet []byte) error {
+	s.warehouse.ResetSequence()
+	if len(packet) > windowed {
+		_ = s.warehouse.SetWriteDeadline(time.Now().Add(s.g.Limits.WriteTimeout))
+		defer func() { _ = s.warehouse.SetWriteDeadline(time.Time{}) }()
+	}
+	if err := s.warehouse.WritePacket(packet); err != nil {
+		return fmt.Errorf("send to the warehouse: %w", err)
+	}
+	return nil
+}
+
+// windowed is the size up to which a write cannot block for long.
+const windowed = 32 << 10
+
+// relay is step 7 for a permitted statement: the warehouse's answer, byte for byte.
+func (s *Session) relay(ctx context.Context, t *trip, f *flight) error {
+	o := answerOptions{more: t.more, rowLimit: f.decision.Cap, watch: f.snapshot.Protected()}
+	if t.prepared != nil && o.rowLimit >= 0 {
+		o.rowLimit = max(0, o.rowLimit-t.prepared.shown)
+	}
+	out, err := s.answer(ctx, t.command, f, o)
+	if errors.Is(err, errCut) {
+		out.failed, err = true, nil
+	}
+	t.outcome, t.succeeded = out, err == nil && !out.failed
+	return err
+}
+
+// forward sends a command that no decision is about and relays its answer.
+func (s *Session) forward(ctx context.Context, command wire.Command, packet []byte, f *flight, o answerOptions) error {
+	_, err := s.forwarded(ctx, command, packet, f, o)
+	return err
+}
+
+func (s *Session) forwarded(ctx context.Context, command wire.Command, packet []byte, f *flight, o answerOptions) (outcome, error) {
+	if f == nil {
+		o.rowLimit = -1
+	}
+	if err := s.send(packet); err != nil {
+		return outcome{}, err
+	}
+	s.pending.Store(time.Now().UnixNano())
+	defer s.pending.Store(0)
+	out, err := s.answer(ctx, command, f, o)
+	if errors.Is(err, errCut) {
+		out.failed, err = true, nil
+	}
+	return out, err
+}
+
+// answer walks the warehouse's answer to a command and writes it on to the client as it was read.
+func (s *Session) answer(ctx context.Context, command wire.Command, f *flight, o answerOptions) (outcome, error) {
+	a := &s.answering
+	*a = answering{s: s, f: f, o: o, window: wire.Window{}}
+	a.walker.RowLimit = o.rowLimit
+	a.walker.Offset = s.client.Sequence() - 1
+	a.walker.Reset(command, s.caps, s.extended)
+	defer a.window.Release()
+	for !a.walker.Done() {
+		if err := a.window.Fill(s.warehouse); err != nil {
+			return a.out, a.warehouseLost(err)
+		}
+		if err := a.walk(ctx); err != nil {
+			return a.out, err
+		}
+	}
+	s.client.SetSequence(a.walker.Sequence() + 1)
+	a.out.rows = a.walker.Rows()
+	return a.out, nil
+}
+
+// answering is one answer on its way.
+type answering struct {
+	s       *Session
+	f       *flight
+	o       answerOptions
+	window  wire.Window
+	walker  wire.Walker
+	out     outcome
+	written int
+}
+
+// walk passes on what the window holds.
+func (a *answering) walk(ctx context.Context) error {
+	buf := a.window.Bytes()
+	at := 0
+	for {
+		e, err := a.walker.Next(buf[at:])
+		if err != nil {
+			return a.unreadable(err)
+		}
+		switch e.Kind {
+		case wire.NeedMore:
+			at += e.Start
+			err := a.flush(buf[:at])
+			a.window.Consume(at)
+			return err
+		case wire.ColumnDefinition:
+			if a.o.watch && a.f != nil {
+				if err := a.checkOrigin(ctx, buf, at, e); err != nil {
+					return err
+				}
+			}
+		case wire.RowLimitReached:
+			if err := a.flush(buf[:at+e.Start]); err != nil {
+				return err
+			}
+			return a.capped(ctx, buf, at+e.Start)
+		case wire.Prepared:
+			a.out.prepared = a.walker.PrepareOK()
+		case wire.LocalInfile:
+			if err := a.flush(buf[:at+e.End]); err != nil {
+				return err
+			}
+			a.window.Consume(at + e.End)
+			return a.turnAround()
+		case wire.ResponseEnd:
+			replaced, err := a.end(buf, at, e)
+			if err != nil || replaced {
+				return err
+			}
+		}
+		at += e.End
+	}
+}
+
+// end looks at the last packet of a response. It reports true when it answered in its place.
+func (a *answering) end(buf []byte, at int, e wire.Event) (bool, error) {
+	o := a.walker.Outcome()
+	if o.Failed() {
+		a.out.failed, a.out.code = true, o.Code
+		return a.failed(buf, at, e)
+	}
+	if !o.Raw {
+		a.s.state.status = o.Status
+		a.out.cursor = o.Status&wire.StatusCursorExists != 0
+	}
+	if a.o.more && a.walker.Done() && !o.Raw {
+		e.SetMoreResults(buf[at:], true)
+	}
+	return false, nil
+}
+
+// failed replaces the texts of errors that could carry data which the session project may not see
+// (contract 2), and says why a statement was killed.
+func (a *answering) failed(buf []byte, at int, e wire.Event) (bool, error) {
+	if a.f == nil {
+		return false, nil
+	}
+	s := a.s
+	s.mu.Lock()
+	killed := a.f.killed
+	s.mu.Unlock()
+	if !killed && !a.f.decision.Guarded {
+		return false, nil
+	}
+	if err := a.flush(buf[:at+e.Start]); err != nil {
+		return true, err
+	}
+	original, err := wire.ParseERR(e.Payload(buf[at:]))
+	if err != nil {
+		return true, a.unreadable(err)
+	}
+	s.client.SetSequence(buf[at+e.Start+3])
+	a.window.Consume(at + e.End)
+	if killed {
+		err = s.sayError(1142, "42000", "Sluice stopped this statement: the policy changed while it ran and no longer permits it. SHOW FLOW LOG in the owner's project finds the entry")
+	} else {
+		err = s.sayError(original.Code, original.State, "the warehouse's message is withheld by Sluice: the statement reads protected data that "+projectText(a.f.snapshot.ProjectOf(a.f.request.Schema))+" may not see")
+	}
+	if err == nil {
+		err = errCut
+	}
+	return true, err
+}
+
+func projectText(project string) string {
+	if project == "" {
+		return "a session without a project"
+	}
+	return "project '" + project + "'"
+}
+
+// flush writes packets to the client.
+func (a *answering) flush(p []byte) error {
+	if len(p) == 0 {
+		return nil
+	}
+	s := a.s
+	if a.written > 0 || len(p) >= windowed {
+		_ = s.client.SetWriteDeadline(time.Now().Add(s.g.Limits.WriteTimeout))
+	}
+	a.written += len(p)
+	if _, err := s.client.Write(p); err != nil {
+		s.clientLost()
+		return fmt.Errorf("write to the client: %w", err)
+	}
+	return nil
+}
+
+// checkOrigin is the defence in depth of contract 2: a column definition that names a protected
+// project which the graph does not means that the reader and the warehouse disagreed.
+func (a *answering) checkOrigin(ctx context.Context, buf []byte, at int, e wire.Event) error {
+	schema, _, err := wire.ColumnOrigin(e.Payload(buf[at:]))
+	if err != nil {
+		return a.unreadable(err)
+	}
+	if len(schema) == 0 || a.f.graph == nil || namesSchema(a.f, schema) {
+		return nil
+	}
+	project := a.f.snapshot.ProjectOf(string(schema))
+	if project == "" {
+		return nil
+	}
+	if p := a.f.snapshot.Project(project); p == nil || p.Protection != parser.Protected {
+		return nil
+	}
+	if err := a.flush(buf[:at+e.Start]); err != nil {
+		return err
+	}
+	s := a.s
+	s.deny(a.f, enforcement.NotUnderstood, "the warehouse names project '"+project+"' in the result and Sluice's reading of the statement does not")
+	s.raise(ctx, a.f, "lineage-mismatch")
+	s.client.SetSequence(buf[at+e.Start+3])
+	if err := s.refuse(a.f); err != nil {
+		return err
+	}
+	a.window.Consume(at + e.End)
+	return a.drop(ctx)
+}
+
+// namesSchema tells whether the graph reads anything of the schema's project.
+func namesSchema(f *flight, schema []byte) bool {
+	for i := range f.graph.Reads {
+		if foldEqual(f.graph.Reads[i].Schema, schema) {
+			return true
+		}
+	}
+	for i := range f.graph.Names {
+		if foldEqual(f.graph.Names[i].Schema, schema) {
+			return true
+		}
+	}
+	for i := range f.graph.Flows {
+		if foldEqual(f.graph.Flows[i].Source.Object.Schema, schema) {
+			return true
+		}
+	}
+	return false
+}
+
+func foldEqual(a string, b []byte) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range b {
+		x, y := a[i], b[i]
+		if x|0x20 != y|0x20 {
+			return false
+		}
+	}
+	return true
+}
+
+// capped stops a shown result at the display cap: never silently (contract 2).
+func (a *answering) capped(ctx context.Context, buf []byte, at int) error {
+	s := a.s
+	s.client.SetSequence(a.walker.Sequence() + 1)
+	message := enforcement.CapRefusal(&a.f.decision, &a.f.request)
+	if err := s.sayError(1142, "42000", message); err != nil {
+		return err
+	}
+	a.window.Consume(at)
+	a.walker.RowLimit = -1
+	return a.drop(ctx)
+}
+
+// drained is how much of an answer is read away before its statement is killed.
+const drained = 1 << 20
+
+// drop reads the rest of an answer away, so that the session can go on.
+func (a *answering) drop(ctx context.Context) error {
+	s := a.s
+	read, killed := 0, false
+	for {
+		buf := a.window.Bytes()
+		at := 0
+		for {
+			e, err := a.walker.Next(buf[at:])
+			if err != nil {
+				return a.unreadable(err)
+			}
+			if e.Kind == wire.LocalInfile {
+				return a.unreadable(errors.New("a file request inside a dropped answer"))
+			}
+			at += e.End
+			if e.Kind == wire.NeedMore {
+				break
+			}
+		}
+		a.window.Consume(at)
+		if a.walker.Done() {
+			break
+		}
+		read += at
+		if read > drained && !killed {
+			killed = true
+			if err := s.g.Warehouse.Kill(ctx, s.connection, true); err != nil {
+				s.g.Log.Warn("kill a statement past its display cap", "connection", s.connection, "error", err)
+			}
+		}
+		if err := a.window.Fill(s.warehouse); err != nil {
+			return a.warehouseLost(err)
+		}
+	}
+	if killed {
+		// A kill that came late must not hit the client's next statement.
+		if _, err := s.ask(ctx, "DO 0"); err != nil {
+			var refused *wire.ERR
+			if !errors.As(err, &refused) {
+				return err
+			}
+		}
+	}
+	return errCut
+}
+
+// turnAround relays LOCAL INFILE: the client, not the warehouse, speaks next, or both wait.
+func (a *answering) turnAround() error {
+	s := a.s
+	if a.f == nil || a.f.graph == nil || !a.f.graph.Effects.LocalFile {
+		return a.unreadable(errors.New("the warehouse asks for a file that the statement does not name"))
+	}
+	s.pending.Store(0)
+	_ = s.client.SetReadDeadline(time.Now().Add(s.g.Limits.WriteTimeout))
+	defer func() { _ = s.client.SetReadDeadline(time.Time{}) }()
+	var to io.Writer = s.warehouse
+	if a.walker.Offset != 0 {
+		to = &resequenced{to: s.warehouse, offset: a.walker.Offset}
+	}
+	if _, err := s.client.CopyFile(to); err != nil {
+		return fmt.Errorf("relay the client's file: %w", err)
+	}
+	s.pending.Store(time.Now().UnixNano())
+	return nil
+}
+
+// warehouseLost tells the client that the warehouse is gone, where a packet can still be put.
+func (a *answering) warehouseLost(cause error) error {
+	s := a.s
+	if !a.walker.Mid() {
+		s.client.SetSequence(a.walker.Sequence() + 1)
+		if a.written == 0 {
+			s.client.SetSequence(a.walker.Offset + 1)
+		}
+		_ = s.client.SetWriteDeadline(time.Now().Add(time.Second))
+		_ = s.sayError(2013, "HY000", "Lost connection to the warehouse during query (Sluice)")
+	}
+	return fmt.Errorf("read the warehouse's answer: %w", cause)
+}
+
+// unreadable ends a session whose warehouse answered what cannot be followed.
+func (a *answering) unreadable(cause error) error {
+	return fmt.Errorf("follow the warehouse's answer: %w", cause)
+}

@@ -1,0 +1,221 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/netip"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"sluice/enforcement"
+	"sluice/gateway/wire"
+)
+
+// Session is one client with its one connection to the warehouse.
+type Session struct {
+	g         *Gateway
+	id        uint64 // the gateway's own number
+	client    *wire.Conn
+	warehouse *wire.Conn
+	address   netip.AddrPort // the client's
+
+	offered      wire.Capability // the warehouse's
+	caps         wire.Capability // agreed by all three
+	extended     wire.ExtCapability
+	warehouseTLS bool
+	auth         dialogue
+	connection   uint64 // the warehouse's thread id, which the client was greeted with
+
+	subject    enforcement.Subject
+	identified bool
+	typed      string // the user name as the client typed it
+	program    string
+	task       enforcement.Task
+	taskAsked  bool
+	since      time.Time
+	state      state
+
+	// phase says who may end the session: see the constants.
+	phase atomic.Int32
+	// mu is held from the taking of a snapshot until the statement's bytes are on their way, so
+	// that Apply can wait for the statements that an older snapshot decided.
+	mu        sync.Mutex
+	flight    *flight
+	answering answering
+	pending   atomic.Int64 // unix nanoseconds since the warehouse is being waited for; 0: not
+	public    SessionInfo  // what others may know, under mu
+	open      bool         // in a transaction, under mu
+}
+
+// The phases of a session.
+const (
+	phaseBusy int32 = iota
+	phaseIdle
+	phaseClosed
+)
+
+// serveClient is one client from accept to end. No fault of one session ends the process.
+func (g *Gateway) serveClient(ctx context.Context, conn net.Conn) {
+	s := &Session{g: g, id: g.next.Add(1), since: time.Now()}
+	defer func() {
+		if fault := recover(); fault != nil {
+			g.Log.Error("session fault", "session", s.id, "fault", fault, "stack", string(debug.Stack()))
+			g.Metrics.Alarm("panic")
+		}
+		_ = conn.Close()
+		s.closeWarehouse()
+	}()
+	conn, err := g.believeProxy(conn)
+	if err != nil {
+		g.Log.Warn("PROXY header", "error", err)
+		return
+	}
+	s.client = wire.NewConn(conn)
+	s.address = addrPort(conn.RemoteAddr())
+	s.subject.Address = s.address.Addr()
+	if g.draining.Load() {
+		s.sayBeforeGreeting(1053, "08S01", "Sluice is shutting down; connect again")
+		return
+	}
+	if !g.sessions.add(s, g.Limits.Connections) {
+		g.Metrics.SessionRejected("limit")
+		s.sayBeforeGreeting(1040, "08004", "Too many connections")
+		return
+	}
+	defer g.sessions.remove(s)
+	g.Metrics.SessionOpened()
+	defer g.Metrics.SessionClosed()
+	if err := s.login(ctx); err != nil {
+		g.Log.Debug("login", "session", s.id, "client", s.address, "error", err)
+		return
+	}
+	g.Metrics.LoginTook(time.Since(s.since))
+	if err := s.serve(ctx); err != nil && !ended(err) {
+		g.Log.Info("session ended", "session", s.id, "connection", s.connection, "user", s.subject.User, "error", err)
+	}
+}
+
+// serve takes one command after the other until either side ends.
+func (s *Session) serve(ctx context.Context) error {
+	for {
+		packet, err := s.receive()
+		if err != nil {
+			return err
+		}
+		if !s.phase.CompareAndSwap(phaseIdle, phaseBusy) {
+			return nil // closeIfIdle was first
+		}
+		if err := s.dispatch(ctx, packet); err != nil {
+			if errors.Is(err, errQuit) {
+				return nil
+			}
+			return err
+		}
+		if len(packet) > keptPacket {
+			packet = nil
+		}
+	}
+}
+
+// keptPacket is the size above which a request's memory is given back at once.
+const keptPacket = 1 << 16
+
+// receive is step 1 of a statement's trip: one command, whole.
+func (s *Session) receive() ([]byte, error) {
+	s.client.ResetSequence()
+	s.phase.Store(phaseIdle)
+	if s.g.Limits.IdleTimeout > 0 {
+		_ = s.client.SetReadDeadline(time.Now().Add(s.g.Limits.IdleTimeout))
+	}
+	packet, err := s.client.ReadPacket(s.g.Limits.StatementBytes)
+	var large *wire.TooLargeError
+	switch {
+	case errors.As(err, &large):
+		s.sayError(1153, "08S01", "Got a packet bigger than Sluice takes (limits.statement_bytes)")
+		return nil, err
+	case err != nil:
+		return nil, err
+	}
+	return packet, nil
+}
+
+// closeIfIdle ends a session that waits for a command outside of a transaction.
+func (s *Session) closeIfIdle() {
+	s.mu.Lock()
+	busy := s.open
+	s.mu.Unlock()
+	if busy || !s.phase.CompareAndSwap(phaseIdle, phaseClosed) {
+		return
+	}
+	s.goodbye()
+}
+
+// abort ends a session whatever it is doing.
+func (s *Session) abort() {
+	if s.phase.Swap(phaseClosed) == phaseIdle {
+		s.goodbye()
+		return
+	}
+	if s.client != nil {
+		_ = s.client.SetDeadline(time.Now())
+	}
+	s.mu.Lock()
+	w := s.warehouse
+	s.mu.Unlock()
+	if w != nil {
+		_ = w.SetDeadline(time.Now())
+	}
+}
+
+// goodbye tells an idle client why its connection ends.
+func (s *Session) goodbye() {
+	_ = s.client.SetDeadline(time.Now().Add(time.Second))
+	p := wire.EncodeERR(1053, "08S01", "Server shutdown in progress", wire.ClientProtocol41)
+	frame := append([]byte{byte(len(p)), byte(len(p) >> 8), 0, 0}, p...)
+	_, _ = s.client.NetConn().Write(frame)
+	_ = s.client.Close()
+}
+
+func (s *Session) setWarehouse(conn net.Conn) {
+	s.mu.Lock()
+	s.warehouse = wire.NewConn(conn)
+	s.mu.Unlock()
+}
+
+func (s *Session) closeWarehouse() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.warehouse != nil {
+		_ = s.warehouse.Close()
+	}
+}
+
+func (s *Session) info() (SessionInfo, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	info := s.public
+	info.Running = s.flight != nil
+	return info, info.Connection != 0
+}
+
+// publish shows others what the session is now.
+func (s *Session) publish() {
+	s.mu.Lock()
+	s.open = s.state.status&wire.StatusInTransaction != 0
+	s.public = SessionInfo{
+		Connection: s.connection, User: s.subject.User, Client: s.address,
+		Schema: s.state.schema, Task: s.task.String(), Since: s.since,
+	}
+	s.mu.Unlock()
+}
+
+// ended tells the ordinary ends of a session from faults.
+func ended(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrUnexpectedEOF)
+}
+
+var errQuit = errors.New("client quit")

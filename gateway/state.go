@@ -1,0 +1,89 @@
+package gateway
+
+import (
+	"sluice/lineage"
+	"sluice/parser"
+)
+
+// state is what a session's next statement depends on. It is asked of the warehouse or
+// tracked, never guessed (contract 2).
+type state struct {
+	schema      string // current schema; "" for none
+	schemaStale bool   // ask before the next statement
+	reading     parser.Reading
+	modeStale   bool // ask before the next text whose meaning depends on mode or charset
+	multi       bool // the client may send several statements in one text
+	labels      lineage.Labels
+	temporary   map[lineage.Object]bool // true: certain to be there
+	prepared    map[uint32]*prepared
+	last        *prepared // what EXECUTE(-1) runs
+	named       map[string]*named
+	own         uint32 // last id given to a prepared gateway command
+	// withheld: the last statement was guarded, so its warnings are not shown.
+	withheld bool
+	// warnings are those of the gateway command before, nil after anything else.
+	warnings []Warning
+	// unread: a statement that was not understood ran while nothing was protected; what carriers
+	// hold since then is unknown.
+	unread bool
+	// status is the last status flags that the warehouse sent.
+	status uint16
+}
+
+// prepared is a statement of the binary protocol.
+type prepared struct {
+	id      uint32
+	script  *lineage.Script // one statement
+	schema  string          // current schema at PREPARE, which the warehouse keeps resolving by
+	command parser.Command  // a gateway command: it never reached the warehouse
+	refused bool            // PREPARE was refused, so EXECUTE(-1) is too
+	// shown counts rows given out through a cursor, against the display cap.
+	shown  int64
+	cursor *flight        // what the open cursor was permitted by
+	opaque *lineage.Graph // a text that cannot be read, prepared while nothing was protected
+}
+
+// named is a statement that SQL PREPARE knows by name.
+type named struct {
+	script *lineage.Script
+	schema string
+}
+
+// reset forgets what COM_RESET_CONNECTION and COM_CHANGE_USER forget.
+func (st *state) reset() {
+	st.labels.Reset()
+	st.temporary = nil
+	st.prepared = nil
+	st.last = nil
+	st.named = nil
+	st.withheld = false
+	st.unread = false
+	st.modeStale = true
+	st.schemaStale = true
+}
+
+// settleTemporary takes the temporary tables that a statement made or dropped. A table that
+// certainly exists shadows its base table; one that only may exist does not.
+func (st *state) settleTemporary(e *lineage.Effects, ok bool) {
+	for _, o := range e.CreatesTemporary {
+		if st.temporary == nil {
+			st.temporary = make(map[lineage.Object]bool)
+		}
+		st.temporary[o] = st.temporary[o] || (ok && !e.Routine)
+	}
+	for _, o := range e.DropsTemporary {
+		if _, known := st.temporary[o]; !known {
+			continue
+		}
+		if ok && !e.Routine {
+			delete(st.temporary, o)
+		} else {
+			st.temporary[o] = false
+		}
+	}
+	if e.Routine {
+		for o := range st.temporary {
+			st.temporary[o] = false
+		}
+	}
+}

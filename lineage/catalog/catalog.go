@@ -3,6 +3,7 @@ package catalog
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -34,15 +35,37 @@ type Catalog struct {
 	read    atomic.Int64 // when the clock was last read: nanoseconds since start
 	start   time.Time
 	version atomic.Uint64
-	mu      sync.Mutex // one reader of the clock at a time
+	dropped atomic.Uint64 // how often definitions were announced as changed
+	one     turn          // one reader of the clock at a time
+	failure failure       // guarded by one
 }
+
+// failure is the last failed reading, for those who waited for it.
+type failure struct {
+	at  time.Duration // since start, when it ended
+	err error
+}
+
+// turn is a lock whose waiting ends with the context.
+type turn chan struct{}
+
+func (t turn) take(ctx context.Context) error {
+	select {
+	case t <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (t turn) give() { <-t }
 
 // New gives a catalog; maxAge of 0 means DefaultMaxAge.
 func New(l Loader, maxAge time.Duration) *Catalog {
 	if maxAge <= 0 {
 		maxAge = DefaultMaxAge
 	}
-	return &Catalog{loader: l, maxAge: maxAge, start: time.Now()}
+	return &Catalog{loader: l, maxAge: maxAge, start: time.Now(), one: make(turn, 1)}
 }
 
 // Snapshot is the catalog at one reading of its clock. Schemas are loaded when first asked for and stay
@@ -59,39 +82,76 @@ type Snapshot struct {
 }
 
 type entry struct {
-	once   sync.Mutex
+	one    turn
 	schema atomic.Pointer[Schema]
 }
+
+// readTimeout bounds one reading of the clock with what follows from it, so that a warehouse that hangs is
+// an error for all who wait, not a queue.
+const readTimeout = 10 * time.Second
 
 // Current gives the newest snapshot. It does no I/O while the clock was read within the age limit,
 // and fails when the clock cannot be read.
 func (c *Catalog) Current(ctx context.Context) (*Snapshot, error) {
-	if s := c.current.Load(); s != nil && !s.stale.Load() && c.age() < c.maxAge {
+	if s := c.valid(); s != nil {
 		return s, nil
 	}
 	return c.refresh(ctx)
 }
 
-func (c *Catalog) age() time.Duration { return time.Since(c.start) - time.Duration(c.read.Load()) }
+// valid gives the snapshot if its clock was read within the age limit.
+func (c *Catalog) valid() *Snapshot {
+	if s := c.current.Load(); s != nil && !s.stale.Load() && c.age() < c.maxAge {
+		return s
+	}
+	return nil
+}
 
-// refresh reads the clock, and makes a new snapshot when it moved.
+func (c *Catalog) now() time.Duration { return time.Since(c.start) }
+
+func (c *Catalog) age() time.Duration { return c.now() - time.Duration(c.read.Load()) }
+
+// refresh reads the clock, and makes a new snapshot when it moved. Who waits for another's reading takes its
+// result, also its failure.
 func (c *Catalog) refresh(ctx context.Context) (*Snapshot, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	s := c.current.Load()
-	if s != nil && !s.stale.Load() && c.age() < c.maxAge {
+	arrived := c.now()
+	if err := c.one.take(ctx); err != nil {
+		return nil, fmt.Errorf("wait for the catalog clock: %w", err)
+	}
+	defer c.one.give()
+	if s := c.valid(); s != nil {
 		return s, nil
 	}
-	begun := time.Since(c.start) // the reading is as old as the moment before it was asked for
+	if c.failure.err != nil && c.failure.at > arrived {
+		return nil, c.failure.err
+	}
+	bounded, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	s, err := c.renew(bounded)
+	c.failure = failure{}
+	if err != nil && ctx.Err() == nil { // a reader who went away is no failure of the warehouse
+		c.failure = failure{c.now(), err}
+	}
+	return s, err
+}
+
+// renew reads the clock; the caller has the turn.
+func (c *Catalog) renew(ctx context.Context) (*Snapshot, error) {
+	begun := c.now() // the reading is as old as the moment before it was asked for
+	dropped := c.dropped.Load()
 	clock, err := c.loader.Clock(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read the catalog clock: %w", err)
 	}
+	s := c.current.Load()
 	if s == nil || s.stale.Load() || s.clock != clock {
 		if s, err = c.fresh(ctx, clock); err != nil {
 			return nil, err
 		}
 		c.current.Store(s)
+		if c.dropped.Load() != dropped {
+			s.stale.Store(true) // good for those who asked before the announcement, not for those who ask after it
+		}
 	}
 	c.read.Store(int64(begun))
 	return s, nil
@@ -126,6 +186,7 @@ func set(names []string) map[string]bool {
 // Invalidate drops what is known: a definition is about to change, or has changed. The schemas say where;
 // a view elsewhere may rest on them, so all is resolved afresh.
 func (c *Catalog) Invalidate(...string) {
+	c.dropped.Add(1)
 	if s := c.current.Load(); s != nil {
 		s.stale.Store(true)
 	}
@@ -153,13 +214,12 @@ func (c *Catalog) beat(ctx context.Context) {
 	if s == nil {
 		return // nobody asked yet
 	}
-	begun := time.Since(c.start)
+	begun := c.now()
 	clock, err := c.loader.Clock(ctx)
-	if err != nil {
+	if err != nil || c.one.take(ctx) != nil {
 		return
 	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
+	defer c.one.give()
 	switch {
 	case c.current.Load() != s:
 	case s.clock != clock:
@@ -201,13 +261,22 @@ func (s *Snapshot) Schema(ctx context.Context, name string) (*Schema, error) {
 	if s.folds {
 		key = strings.ToLower(name)
 	}
-	loaded, _ := s.schemas.LoadOrStore(key, &entry{})
+	if !s.names[strings.ToLower(name)] {
+		// Not kept: clients may ask for any number of names. To create the schema moves the clock.
+		return &Schema{Name: key}, nil
+	}
+	loaded, ok := s.schemas.Load(key)
+	if !ok {
+		loaded, _ = s.schemas.LoadOrStore(key, &entry{one: make(turn, 1)})
+	}
 	e := loaded.(*entry)
 	if schema := e.schema.Load(); schema != nil {
 		return schema, nil
 	}
-	e.once.Lock()
-	defer e.once.Unlock()
+	if err := e.one.take(ctx); err != nil {
+		return nil, fmt.Errorf("wait for the definitions of %s: %w", key, err)
+	}
+	defer e.one.give()
 	if schema := e.schema.Load(); schema != nil {
 		return schema, nil
 	}
@@ -215,15 +284,22 @@ func (s *Snapshot) Schema(ctx context.Context, name string) (*Schema, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !schema.Exists {
+		s.schemas.Delete(key) // as above: another spelling of a name
+		return schema, nil
+	}
 	e.schema.Store(schema)
 	return schema, nil
 }
 
+// load reads a schema until nothing changed meanwhile: the clock stood, or, where other definitions change
+// all the time, two readings in a row are equal.
 func (s *Snapshot) load(ctx context.Context, key string) (*Schema, error) {
+	var last *Schema
 	for range loadAttempts {
 		before, err := s.loader.Clock(ctx)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("read the catalog clock: %w", err)
 		}
 		schema, err := s.loader.Load(ctx, key)
 		if err != nil {
@@ -231,14 +307,15 @@ func (s *Snapshot) load(ctx context.Context, key string) (*Schema, error) {
 		}
 		after, err := s.loader.Clock(ctx)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("read the catalog clock: %w", err)
 		}
-		if before == after {
-			if after != s.clock {
-				s.stale.Store(true) // right, but newer than the rest: the next statement starts afresh
-			}
+		if after != s.clock {
+			s.stale.Store(true) // right, but newer than the rest: the next statement starts afresh
+		}
+		if before == after || reflect.DeepEqual(schema, last) {
 			return schema, nil
 		}
+		last = schema
 	}
 	return nil, fmt.Errorf("definitions of %s change too fast to be read", key)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"io"
 	"sort"
 	"strconv"
 	"strings"
@@ -238,7 +239,6 @@ var definitionLists = []string{
 	"SELECT schema_name FROM information_schema.schemata ORDER BY 1",
 	"SELECT table_schema, table_name, table_type, engine FROM information_schema.tables WHERE table_schema <> 'information_schema' ORDER BY 1, 2",
 	"SELECT table_schema, table_name, column_name FROM information_schema.columns WHERE table_schema <> 'information_schema' ORDER BY 1, 2, ordinal_position",
-	"SELECT table_schema, table_name, view_definition FROM information_schema.views ORDER BY 1, 2",
 	"SELECT trigger_schema, trigger_name, event_object_table, event_manipulation, action_statement FROM information_schema.triggers ORDER BY 1, 2",
 	"SELECT routine_schema, routine_name, routine_type, routine_definition FROM information_schema.routines ORDER BY 1, 2, 3",
 	"SELECT event_schema, event_name, event_definition FROM information_schema.events ORDER BY 1, 2",
@@ -253,14 +253,29 @@ func (l *SQLLoader) digest(ctx context.Context) (string, error) {
 		if err != nil {
 			return "", fmt.Errorf("sum the definitions up: %w", err)
 		}
-		for _, r := range rows {
-			for i := range r {
-				fmt.Fprintf(sum, "%q ", text(r, i))
-			}
+		add(sum, rows)
+	}
+	views, err := l.Query(ctx, "SELECT table_schema, table_name FROM information_schema.tables WHERE table_type = 'VIEW' ORDER BY 1, 2")
+	if err != nil {
+		return "", fmt.Errorf("sum the definitions up: %w", err)
+	}
+	for _, v := range views {
+		rows, err := l.Query(ctx, "SHOW CREATE VIEW "+quoteName(text(v, 0))+"."+quoteName(text(v, 1)))
+		if err != nil {
+			rows = nil // a view that cannot be read reads as one without a definition
 		}
-		fmt.Fprintln(sum)
+		add(sum, rows)
 	}
 	return fmt.Sprintf("digest %x", sum.Sum(nil)), nil
+}
+
+func add(sum io.Writer, rows [][]*string) {
+	for _, r := range rows {
+		for i := range r {
+			fmt.Fprintf(sum, "%q ", text(r, i))
+		}
+	}
+	fmt.Fprintln(sum)
 }
 
 // counts tells whether the server counts the statements it runs.

@@ -216,23 +216,56 @@ func (p *loading) views(ctx context.Context) error {
 	rows, err := p.rows(ctx, "views", "SELECT table_schema, table_name, view_definition, definer FROM information_schema.views WHERE table_schema = ?")
 	for _, r := range rows {
 		o := p.object(text(r, 1))
-		// An empty definition is one that the service account may not see: it then reads as nothing that
-		// can be understood, and statements that use the view are refused.
-		o.Kind, o.Definition, o.Definer = View, viewQuery(text(r, 2)), text(r, 3)
+		o.Kind, o.Definition, o.Definer = View, text(r, 2), text(r, 3)
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	for name, o := range p.s.Objects {
+		if o.Kind == View && o.Definition == "" {
+			o.Definition = p.shownView(ctx, name)
+		}
+	}
+	return nil
 }
 
-// viewQuery cuts CREATE VIEW … AS off where a server gives the whole statement.
-func viewQuery(definition string) string {
-	if len(definition) < 6 || !strings.EqualFold(definition[:6], "create") {
-		return definition
+// shownView asks for a view that the list does not define: an embedded server lists those of the current
+// schema alone. What stays empty is what the service account may not see: it reads as nothing that can be
+// understood, and statements that use the view are refused.
+func (p *loading) shownView(ctx context.Context, name string) string {
+	rows, err := p.query(ctx, "SHOW CREATE VIEW "+quoteName(p.stored)+"."+quoteName(name))
+	if err != nil || len(rows) == 0 {
+		return ""
 	}
-	lower := strings.ToLower(definition)
-	if i := strings.Index(lower, " as "); i > 0 {
-		return definition[i+4:]
+	return viewQuery(text(rows[0], 1))
+}
+
+// viewQuery cuts CREATE VIEW … AS off, and gives nothing for a head that it does not read with certainty.
+func viewQuery(create string) string {
+	for i := 0; i < len(create); i++ {
+		switch c := create[i]; {
+		case c == '`' || c == '\'' || c == '"':
+			end := strings.IndexByte(create[i+1:], c) // a doubled quote is two names in a row: as good
+			if end < 0 {
+				return ""
+			}
+			i += end + 1
+		case c == '#' || c == '/' || c == '\\' || strings.HasPrefix(create[i:], "--"):
+			return ""
+		case c|0x20 == 'a' && isWord(create, i, "as"):
+			return strings.TrimSpace(create[i+len("as"):])
+		}
 	}
-	return definition
+	return ""
+}
+
+// isWord tells whether a word stands at i, with blanks or parentheses around it.
+func isWord(s string, i int, word string) bool {
+	end := i + len(word)
+	if i == 0 || end >= len(s) || !strings.EqualFold(s[i:end], word) {
+		return false
+	}
+	return strings.IndexByte(" \t\r\n)`", s[i-1]) >= 0 && strings.IndexByte(" \t\r\n(", s[end]) >= 0
 }
 
 func (p *loading) triggers(ctx context.Context) error {

@@ -244,3 +244,28 @@ func TestCatalogUnderChange(t *testing.T) {
 		}
 	})
 }
+
+// An account that is shown a part of the definitions gets no catalog, and says what it lacks.
+func TestCatalogOfAnAccountThatSeesTooLittle(t *testing.T) {
+	everyWarehouse(t, func(t *testing.T, s *servers.Server, l *catalog.SQLLoader) {
+		c := catalog.New(l, time.Nanosecond)
+		if _, err := c.Current(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		s.Exec(t, "REVOKE TRIGGER ON *.* FROM reader@'%'", "CREATE DATABASE d")
+		if _, err := c.Current(context.Background()); err == nil || !strings.Contains(err.Error(), "TRIGGER") {
+			t.Fatalf("got %v", err)
+		}
+		s.Exec(t, "CREATE ROLE definitions", "GRANT TRIGGER ON *.* TO definitions", "GRANT definitions TO reader@'%'")
+		if s.Name == "MariaDB" {
+			s.Exec(t, "SET DEFAULT ROLE definitions FOR reader@'%'")
+		} else {
+			s.Exec(t, "SET DEFAULT ROLE definitions TO reader@'%'")
+		}
+		pool := warehouse.New(warehouse.Options{Address: s.Addr, User: "reader", Password: "r"})
+		t.Cleanup(pool.Close)
+		if _, err := catalog.New(&catalog.SQLLoader{Query: pool.Query, Detect: true}, 0).Current(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+	})
+}

@@ -59,8 +59,11 @@ func (l *SQLLoader) Folds(ctx context.Context) (bool, error) {
 	return !counts, err
 }
 
-// Schemas lists all schemas.
+// Schemas lists all schemas. It fails when the service account would be shown only a part of what they define.
 func (l *SQLLoader) Schemas(ctx context.Context) ([]string, error) {
+	if err := l.complete(ctx); err != nil {
+		return nil, err
+	}
 	rows, err := l.Query(ctx, "SELECT schema_name FROM information_schema.schemata")
 	if err != nil {
 		return nil, err

@@ -2,9 +2,11 @@ package lineage
 
 import (
 	"context"
+	"errors"
 	"hash/maphash"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"sluice/lineage/catalog"
 	"sluice/parser"
@@ -135,15 +137,36 @@ func (r *Reader) Graph(ctx context.Context, s *Script, i int, sc Scope) (*Graph,
 			return g, nil
 		}
 	}
-	b, err := Resolve(ctx, &s.Statements[i], s.Reading, sc, cat)
+	g, cat, err := r.trace(ctx, s, i, sc, cat)
 	if err != nil {
 		return nil, err
 	}
-	g := Trace(b)
 	if plain {
 		cache.keep(cachedGraph{sc.Schema, cat.Version(), g})
 	}
 	return g, nil
+}
+
+// maxTraces bounds how often a statement is read again because reading its definitions took too long.
+const maxTraces = 10
+
+// trace resolves and traces by cat, or by a newer catalog when reading definitions took so long that cat may
+// have become too old on the way.
+func (r *Reader) trace(ctx context.Context, s *Script, i int, sc Scope, cat *catalog.Snapshot) (*Graph, *catalog.Snapshot, error) {
+	for range maxTraces {
+		given := time.Now()
+		b, err := Resolve(ctx, &s.Statements[i], s.Reading, sc, cat)
+		if err != nil {
+			return nil, nil, err
+		}
+		if r.Catalog.Recent(cat, given) {
+			return Trace(b), cat, nil
+		}
+		if cat, err = r.Catalog.Current(ctx); err != nil {
+			return nil, nil, err
+		}
+	}
+	return nil, nil, errors.New("definitions change too fast, or are read too slowly, to judge by")
 }
 
 func (c *graphCache) find(schema string, version uint64) *Graph {

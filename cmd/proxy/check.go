@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"sluice/config"
+	"sluice/lineage/catalog"
 	"sluice/parser"
 	"sluice/warehouse"
 )
@@ -62,6 +63,9 @@ func checkWarehouse(ctx context.Context, cfg *config.Config, out io.Writer) erro
 		if _, err := pool.Query(ctx, need.query); err != nil {
 			faults = append(faults, fmt.Errorf("warehouse.user: %s lacks %s (%s): %w", cfg.Warehouse.User, need.why, need.what, err))
 		}
+	}
+	if _, err := (&catalog.SQLLoader{Query: pool.Query, Detect: true}).Schemas(ctx); err != nil {
+		faults = append(faults, fmt.Errorf("warehouse.user: %s: %w", cfg.Warehouse.User, err))
 	}
 	if rows, err := pool.Query(ctx, "SHOW GRANTS"); err == nil {
 		var grants []string

@@ -99,6 +99,12 @@ func (c *Catalog) Current(ctx context.Context) (*Snapshot, error) {
 	return c.refresh(ctx)
 }
 
+// Recent tells whether a snapshot that Current gave at a time may still be judged by: reading definitions may
+// have taken long since.
+func (c *Catalog) Recent(s *Snapshot, given time.Time) bool {
+	return time.Since(given) < c.maxAge/2 || c.valid() == s
+}
+
 // valid gives the snapshot if its clock was read within the age limit.
 func (c *Catalog) valid() *Snapshot {
 	if s := c.current.Load(); s != nil && !s.stale.Load() && c.age() < c.maxAge {

@@ -182,6 +182,22 @@ func TestWaitingEndsWithTheContext(t *testing.T) {
 	current(t, c) // one who went away is no failure for the next
 }
 
+func TestRecent(t *testing.T) {
+	c := New(&fake{}, time.Hour)
+	s := current(t, c)
+	long := time.Now().Add(-time.Hour)
+	if !c.Recent(s, long) {
+		t.Error("a snapshot whose clock was read just now is not recent")
+	}
+	c.Invalidate()
+	if c.Recent(s, long) {
+		t.Error("a dropped snapshot given long ago is recent")
+	}
+	if !c.Recent(s, time.Now()) {
+		t.Error("a snapshot given just now is not recent")
+	}
+}
+
 func TestInvalidate(t *testing.T) {
 	f := &fake{}
 	c := New(f, time.Hour)

@@ -2,6 +2,7 @@ package enforcement
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -94,7 +95,7 @@ func (s *Snapshot) index(name string, of *Project, p *ExceptionPolicy) exception
 		}
 		x.denies = x.denies || !st.Allow
 		c := &clause{
-			number: st.Number, allow: st.Allow, uses: st.uses, conditions: st.Conditions,
+			number: st.Number, allow: st.Allow, uses: st.uses, conditions: s.conditions(st),
 			who: s.options.accounts(st.Principals), detail: fmt.Sprintf("exception statement %d", st.Number),
 		}
 		places := len(st.Resources) * len(c.who.literal)
@@ -105,6 +106,23 @@ func (s *Snapshot) index(name string, of *Project, p *ExceptionPolicy) exception
 		}
 	}
 	return x
+}
+
+// conditions gives a statement's conditions with the names of targets as the warehouse folds them.
+func (s *Snapshot) conditions(st *ExceptionStatement) []Condition {
+	if !s.options.Folds {
+		return st.Conditions
+	}
+	out := slices.Clone(st.Conditions)
+	for i := range out {
+		if c := &out[i]; c.Key == keyTargetProject || c.Key == keyTargetTable {
+			c.Values = slices.Clone(c.Values)
+			for j, v := range c.Values {
+				c.Values[j] = strings.ToLower(v)
+			}
+		}
+	}
+	return out
 }
 
 // sealOf finds the state of the seal that a statement needs for a table; nil when it needs none.

@@ -30,12 +30,13 @@ func Refusal(d *Decision, r *Request, id string) string {
 	return cutTo(w.text(reason, more), maxRefusal)
 }
 
-// CapRefusal gives the text of the ERR packet that ends a shown result at its display cap.
-func CapRefusal(d *Decision, id string) string {
+// CapRefusal gives the text of the ERR packet that ends a shown result at its display cap. It has at
+// most 500 bytes.
+func CapRefusal(d *Decision, r *Request) string {
 	p := plain(d.CapProject, 64)
 	return cutTo(fmt.Sprintf("The result holds data of project '%s', which is protected, and is stopped at its display cap of %d rows "+
-		"(READ_TABLE_MAX_ROW)%s. Go on with LIMIT %d or fewer rows at a time, or ask an owner of %s for an exception with "+
-		"\"odps:TaskType\": \"DT\" and download it: SET odps.task.type = 'DT'", p, d.Cap, bracket(id), d.Cap, p), maxRefusal)
+		"(READ_TABLE_MAX_ROW). Go on with LIMIT %d or fewer rows at a time; or an owner of %s can set an exception policy that allows %s "+
+		"odps:Select for odps:TaskType DT, to download it after SET odps.task.type = 'DT'", p, d.Cap, d.Cap, p, plain(r.Subject.User, 32)), maxRefusal)
 }
 
 func join(text, hint string) string {

@@ -66,7 +66,7 @@ func numericVersion(s string) int {
 
 // ModeFree tells whether a text means the same in every sql_mode and every client character set: it
 // holds no double quote, no backslash, no executable comment and is ASCII (sql.md 0.1).
-func ModeFree(text string) bool {
+func ModeFree[T ~string | ~[]byte](text T) bool {
 	for i := 0; i < len(text); i++ {
 		switch c := text[i]; {
 		case c == '"' || c == '\\' || c >= utf8.RuneSelf:

@@ -27,7 +27,13 @@ var heavy = make(chan struct{}, 2)
 // Parse reads a text as one warehouse would under the given session settings. It fails with an
 // *Error for a text that has no single meaning and with a *CommandError for a gateway command
 // that is misspelt; a statement that no reader understands comes back in TierTokens.
-func Parse(text string, r Reading) (*Script, error) {
+func Parse(text string, r Reading) (*Script, error) { return parseNested(text, r, 0) }
+
+// maxNesting is how many statements may stand within each other (SET STATEMENT … FOR EXPLAIN …): each
+// level reads the rest of the text again.
+const maxNesting = 4
+
+func parseNested(text string, r Reading, nesting int) (*Script, error) {
 	l, err := lex(text, r)
 	if err != nil {
 		return nil, err
@@ -35,7 +41,7 @@ func Parse(text string, r Reading) (*Script, error) {
 	script := &Script{ModeFree: l.modeFree}
 	parts := split(l)
 	for _, part := range parts {
-		st, err := parseStatement(part, r)
+		st, err := parseStatement(part, r, nesting)
 		if err != nil {
 			return nil, err
 		}
@@ -168,7 +174,7 @@ func compoundEnd(l *lexed, first int) int {
 }
 
 // parseStatement reads one statement: a gateway command, a tree, a recogniser's find, or tokens.
-func parseStatement(p part, r Reading) (*Statement, error) {
+func parseStatement(p part, r Reading, nesting int) (*Statement, error) {
 	st := &Statement{Text: p.text, Tokens: p.tokens, Tier: TierTokens}
 	command, err := parseCommand(p.text, p.tokens)
 	if err != nil {
@@ -179,13 +185,17 @@ func parseStatement(p part, r Reading) (*Statement, error) {
 		return st, nil
 	}
 	st.Kind = kindOf(st)
-	readStatement(st, r)
+	readStatement(st, r, nesting)
 	return st, nil
 }
 
 // readStatement fills in what can be understood of st.
-func readStatement(st *Statement, r Reading) {
-	if recogniseFirst(st, r) {
+func readStatement(st *Statement, r Reading, nesting int) {
+	if err := tooTangled(st); err != nil {
+		st.Unparsed = err.Error()
+		return
+	}
+	if recogniseFirst(st, r, nesting) {
 		return
 	}
 	node, err := tree(st.Text, r)
@@ -194,7 +204,57 @@ func readStatement(st *Statement, r Reading) {
 		return
 	}
 	st.Unparsed = err.Error()
-	recogniseRest(st, r)
+	recogniseRest(st, r, nesting)
+}
+
+// Bounds for statements of very many tokens: the tree parser takes quadratic time over a chain of joins
+// (and no warehouse joins more than 64 tables), and whoever walks a tree needs stack for its depth.
+const (
+	manyBytes = 20_000
+	maxJoins  = 5000
+	maxLevels = 50_000
+)
+
+func tooTangled(st *Statement) error {
+	if len(st.Tokens) < maxJoins {
+		return nil
+	}
+	joins := 0
+	for _, t := range st.Tokens {
+		if t.is(st.Text, "JOIN") || t.is(st.Text, "STRAIGHT_JOIN") {
+			joins++
+		}
+	}
+	if joins > maxJoins {
+		return fmt.Errorf("it joins more than %d tables", maxJoins)
+	}
+	return nil
+}
+
+func tooDeep(text string, node ast.StmtNode) error {
+	if len(text) < manyBytes {
+		return nil
+	}
+	d := &depth{}
+	node.Accept(d)
+	if d.most > maxLevels {
+		return fmt.Errorf("it nests more than %d expressions", maxLevels)
+	}
+	return nil
+}
+
+// depth measures how deep a tree is.
+type depth struct{ now, most int }
+
+func (d *depth) Enter(n ast.Node) (ast.Node, bool) {
+	d.now++
+	d.most = max(d.most, d.now)
+	return n, false
+}
+
+func (d *depth) Leave(n ast.Node) (ast.Node, bool) {
+	d.now--
+	return n, true
 }
 
 // tree gives a text that holds one statement to the tree parser. Nothing that it meets there may end the process.
@@ -223,7 +283,7 @@ func tree(text string, r Reading) (node ast.StmtNode, err error) {
 	case len(nodes) != 1:
 		return nil, fmt.Errorf("it reads as %d statements", len(nodes))
 	}
-	return nodes[0], nil
+	return nodes[0], tooDeep(text, nodes[0])
 }
 
 func treeMode(m Mode) mysql.SQLMode {

@@ -12,6 +12,8 @@ type scan struct {
 	st *Statement
 	r  Reading
 	i  int
+	// nesting counts the statements that this one stands in.
+	nesting int
 }
 
 func (s *scan) is(words ...string) bool {
@@ -117,7 +119,10 @@ func (s *scan) has(from, to int, words ...string) bool {
 
 // inner reads a text as a statement of its own, with all tiers.
 func (s *scan) inner(text string) (*Statement, bool) {
-	script, err := Parse(text, s.r)
+	if s.nesting >= maxNesting {
+		return nil, false
+	}
+	script, err := parseNested(text, s.r, s.nesting+1)
 	if err != nil || len(script.Statements) != 1 || script.Statements[0].Command != nil {
 		return nil, false
 	}
@@ -153,8 +158,8 @@ func (s *scan) expression(text string) (ast.StmtNode, bool) {
 
 // recogniseFirst reads statements that the tree parser misreads, or whose tree leaves out what
 // counts. It tells whether st is understood.
-func recogniseFirst(st *Statement, r Reading) bool {
-	s := &scan{st: st, r: r}
+func recogniseFirst(st *Statement, r Reading, nesting int) bool {
+	s := &scan{st: st, r: r, nesting: nesting}
 	if len(st.Tokens) == 0 || st.Tokens[0].Kind != Word {
 		return false
 	}
@@ -187,7 +192,7 @@ func init() {
 		"OPTIMIZE": recogniseTableList, "CACHE": recogniseTableList,
 		"LOCK": recogniseLock, "UNLOCK": recogniseControl, "FLUSH": recogniseFlush,
 		"SIGNAL": recogniseSignal, "RESIGNAL": recogniseSignal, "GET": recogniseDiagnostics,
-		"RESET": recogniseControl, "START": recogniseStart, "STOP": recogniseControl, "PURGE": recogniseControl,
+		"RESET": recogniseControl, "START": recogniseControl, "STOP": recogniseControl, "PURGE": recogniseControl,
 		"CHANGE": recogniseControl, "SHUTDOWN": recogniseControl, "RESTART": recogniseControl,
 		"INSTALL": recogniseControl, "UNINSTALL": recogniseControl,
 		"BINLOG": private("BINLOG, which replays row events into any table"), "BACKUP": private("BACKUP, which copies files"),
@@ -207,18 +212,8 @@ func private(what string) func(*scan) bool {
 
 // recogniseControl reads statements that move no data of tables. A subquery would: none has one.
 func recogniseControl(s *scan) bool {
-	if s.has(0, len(s.st.Tokens), "SELECT") {
-		return false
-	}
 	s.st.Extra.Control = true
-	return true
-}
-
-func recogniseStart(s *scan) bool {
-	if s.is("START", "TRANSACTION") {
-		return recogniseControl(s)
-	}
-	return recogniseControl(s)
+	return s.left(1, len(s.st.Tokens))
 }
 
 // recogniseBegin takes BEGIN [WORK]; MariaDB's BEGIN NOT ATOMIC runs a body.
@@ -230,7 +225,11 @@ func recogniseBegin(s *scan) bool {
 }
 
 // recogniseAccounts reads GRANT and REVOKE: grants are access, which the warehouse keeps.
-func recogniseAccounts(s *scan) bool { return recogniseControl(s) }
+// The words before a parenthesis are privileges, whose columns are named in it.
+func recogniseAccounts(s *scan) bool {
+	s.st.Extra.Control = true
+	return !s.has(0, len(s.st.Tokens), "SELECT", "VALUES", "WITH") || !s.has(0, len(s.st.Tokens), "(")
+}
 
 // recogniseSignal: the condition's items are expressions of literals and variables, and go to the client.
 func recogniseSignal(s *scan) bool {
@@ -423,13 +422,17 @@ func recogniseHandler(s *scan) bool {
 		s.st.Extra.Into = []Variable{{Name: "handler " + strings.ToLower(alias)}}
 	case s.accept("READ"):
 		s.st.Extra.Objects = []Named{{schema, "handler " + strings.ToLower(name), Read}}
+		end := s.last()
 		if w := s.find("WHERE"); w >= 0 {
-			node, ok := s.expression(s.text(w+1, s.lastBefore(w+1, "LIMIT")))
-			if !ok {
+			limit := s.lastBefore(w+1, "LIMIT")
+			node, ok := s.expression(s.text(w+1, limit))
+			if !ok || !s.left(limit, end) {
 				return false
 			}
-			s.st.Extra.More = []ast.StmtNode{node}
-		} else if s.has(0, len(s.st.Tokens), "SELECT") {
+			s.st.Extra.More = append(s.st.Extra.More, node)
+			end = w
+		}
+		if !s.left(s.i, end) {
 			return false
 		}
 		s.st.Extra.Explained = true
@@ -466,6 +469,7 @@ func recogniseTableList(s *scan) bool {
 	if at < 0 || s.has(0, len(s.st.Tokens), "SELECT") {
 		return false
 	}
+	list := s.is("CACHE") // CACHE INDEX t INDEX (a), u IN c
 	s.i = at + 1
 	for {
 		schema, name, ok := s.name()
@@ -473,12 +477,12 @@ func recogniseTableList(s *scan) bool {
 			return false
 		}
 		s.st.Extra.Objects = append(s.st.Extra.Objects, Named{schema, name, access})
-		if comma := s.find(","); comma == s.i {
-			s.i++
+		if comma := s.find(","); comma == s.i || (list && comma > 0) {
+			s.i = comma + 1
 			continue
 		}
 		s.st.Extra.Control = access != Read
-		return true
+		return s.left(s.i, s.last())
 	}
 }
 

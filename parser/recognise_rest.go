@@ -23,18 +23,18 @@ type rewriter struct {
 }
 
 // recogniseRest reads what the tree parser did not. It leaves st in TierTokens when it cannot.
-func recogniseRest(st *Statement, r Reading) {
+func recogniseRest(st *Statement, r Reading, nesting int) {
 	if len(st.Tokens) == 0 {
 		return
 	}
-	w := &rewriter{scan: scan{st: st, r: r}}
+	w := &rewriter{scan: scan{st: st, r: r, nesting: nesting}}
 	if text, ok := w.respelt(); ok {
 		if node, err := tree(text, r); err == nil {
 			st.Node, st.Tier, st.Extra = node, TierRecogniser, w.extra
 			return
 		}
 	}
-	s := &scan{st: st, r: r}
+	s := &scan{st: st, r: r, nesting: nesting}
 	for _, f := range []func(*scan) bool{recogniseCreateTable, recogniseAlterTable, recogniseOtherDefinition} {
 		s.i = 0
 		if f(s) {

@@ -1,13 +1,9 @@
 package audit
 
 import (
-	"bufio"
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"sync"
@@ -83,46 +79,13 @@ func (l *Log) reopen() error {
 	if err != nil {
 		return fmt.Errorf("open the audit log: %w", err)
 	}
-	last, err := tail(f)
+	last, err := l.tail(f)
 	if err != nil {
 		_ = f.Close()
 		return fmt.Errorf("read the end of the audit log %s: %w", l.o.File, err)
 	}
 	l.file, l.last = f, last
 	return nil
-}
-
-// tail finds the hash of the last whole line and cuts a torn one off, keeping it in a file of its own.
-func tail(f *os.File) (string, error) {
-	info, err := f.Stat()
-	if err != nil {
-		return "", err
-	}
-	size := info.Size()
-	from := max(0, size-1<<20)
-	buf := make([]byte, size-from)
-	if _, err := f.ReadAt(buf, from); err != nil && !errors.Is(err, io.EOF) {
-		return "", err
-	}
-	whole := bytes.LastIndexByte(buf, '\n') + 1
-	if whole < len(buf) {
-		if err := os.WriteFile(f.Name()+".torn", buf[whole:], 0o600); err != nil {
-			return "", err
-		}
-		if err := f.Truncate(from + int64(whole)); err != nil {
-			return "", err
-		}
-	}
-	lines := bytes.Split(bytes.TrimRight(buf[:whole], "\n"), []byte("\n"))
-	line := lines[len(lines)-1]
-	if len(line) == 0 {
-		return "", nil
-	}
-	var e Entry
-	if err := json.Unmarshal(line, &e); err != nil {
-		return "", fmt.Errorf("its last line is no entry: %w", err)
-	}
-	return e.Hash, nil
 }
 
 // NewID gives an id for an entry: sortable by time.
@@ -194,54 +157,64 @@ func (l *Log) Run(ctx context.Context) error {
 		<-ctx.Done()
 		return nil
 	}
+	var left []Entry
 	for {
 		select {
 		case <-ctx.Done():
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 			defer cancel()
-			l.write(last, nil)
+			if left = l.write(last, left); len(left)+len(l.rows) > 0 {
+				l.o.Log.Error("audit rows were not written: entries stand in the file alone", "entries", len(left)+len(l.rows), "file", l.o.File)
+			}
 			return nil
 		case e := <-l.rows:
-			l.write(ctx, []Entry{e})
+			left = l.write(ctx, []Entry{e})
 		case done := <-l.flush:
-			l.write(ctx, nil)
+			left = l.write(ctx, nil)
 			close(done)
 		}
 	}
 }
 
-// batch is how many rows one INSERT takes.
+// batch is how many rows are written at a time.
 const batch = 256
 
-// write inserts the entries that wait. While the warehouse is away it tries again.
-func (l *Log) write(ctx context.Context, entries []Entry) {
+// write inserts entries and those that wait. While the warehouse is away it tries again; when ctx ends
+// meanwhile it gives back the entries that are in no row yet.
+func (l *Log) write(ctx context.Context, entries []Entry) []Entry {
 	for {
-		for len(entries) < batch {
-			select {
-			case e := <-l.rows:
-				entries = append(entries, e)
-				continue
-			default:
-			}
-			break
-		}
-		if len(entries) == 0 {
-			return
+		if entries = l.gather(entries); len(entries) == 0 {
+			return nil
 		}
 		for wait := 50 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
 			err := l.o.Rows.WriteEntries(ctx, entries)
 			if err == nil {
 				break
 			}
-			l.o.Log.Warn("write audit rows", "entries", len(entries), "error", err)
+			if ctx.Err() == nil {
+				l.o.Log.Warn("write audit rows", "entries", len(entries), "error", err)
+			}
 			select {
 			case <-ctx.Done():
-				return
+				return entries
 			case <-time.After(wait):
 			}
 		}
 		entries = entries[:0]
 	}
+}
+
+// gather fills a batch with what waits.
+func (l *Log) gather(entries []Entry) []Entry {
+	for len(entries) < batch {
+		select {
+		case e := <-l.rows:
+			entries = append(entries, e)
+		default:
+			return entries
+		}
+	}
+	return entries
 }
 
 // Select gives entries for SHOW FLOW LOG, newest first, those just recorded included.
@@ -268,32 +241,4 @@ func (l *Log) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.file.Close()
-}
-
-// Verify reads a log and checks its chain. It gives the number of entries that are whole and, as an
-// error, the first line that is not.
-func Verify(r io.Reader) (int, error) {
-	in := bufio.NewReaderSize(r, 1<<20)
-	previous, count := "", 0
-	for line := 1; ; line++ {
-		text, err := in.ReadBytes('\n')
-		if errors.Is(err, io.EOF) && len(text) == 0 {
-			return count, nil
-		}
-		if err != nil && !errors.Is(err, io.EOF) {
-			return count, err
-		}
-		var e Entry
-		if err := json.Unmarshal(text, &e); err != nil {
-			return count, fmt.Errorf("line %d: no entry: %w", line, err)
-		}
-		if line > 1 && e.Previous != previous {
-			return count, fmt.Errorf("line %d: entry %s does not follow the one before: a line is missing or was changed", line, e.ID)
-		}
-		if err := e.check(); err != nil {
-			return count, fmt.Errorf("line %d: %w", line, err)
-		}
-		previous = e.Hash
-		count++
-	}
 }

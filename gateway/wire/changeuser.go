@@ -59,12 +59,7 @@ func (u *ChangeUser) Attribute(key string) string { return findAttribute(u.Attri
 // that were read and not changed since keep their bytes.
 func (u *ChangeUser) Encode(agreed Capability) []byte {
 	b := appendNul([]byte{byte(ComChangeUser)}, u.User)
-	if agreed.Has(ClientSecureConnection) {
-		proof := u.AuthResponse[:min(len(u.AuthResponse), 255)]
-		b = append(append(b, byte(len(proof))), proof...)
-	} else {
-		b = append(append(b, u.AuthResponse...), 0)
-	}
+	b = appendProof(b, u.AuthResponse, agreed)
 	b = u.database.put(b, u.Database)
 	if u.HasCollation {
 		b = binary.LittleEndian.AppendUint16(b, u.Collation)

@@ -160,16 +160,21 @@ func (r *HandshakeResponse) appendAuth(b []byte) []byte {
 	if len(r.authRaw) > 0 && form == r.authForm && bytes.Equal(r.authRead, r.AuthResponse) {
 		return append(b, r.authRaw...)
 	}
-	switch {
-	case form.Has(ClientPluginAuthLenencClientData):
+	if form.Has(ClientPluginAuthLenencClientData) {
 		return appendLenencString(b, r.AuthResponse)
-	case form.Has(ClientSecureConnection):
-		// The length is one byte: what a longer proof means cannot be said in this form.
-		proof := r.AuthResponse[:min(len(r.AuthResponse), 255)]
-		return append(append(b, byte(len(proof))), proof...)
-	default:
-		return append(append(b, r.AuthResponse...), 0)
 	}
+	return appendProof(b, r.AuthResponse, form)
+}
+
+// appendProof writes a proof in one of the older forms. What a form cannot hold is cut off, and the
+// login then fails: past the form's end it would be read as other fields.
+func appendProof(b, proof []byte, form Capability) []byte {
+	if form.Has(ClientSecureConnection) {
+		proof = proof[:min(len(proof), 255)]
+		return append(append(b, byte(len(proof))), proof...)
+	}
+	proof, _, _ = bytes.Cut(proof, []byte{0})
+	return append(append(b, proof...), 0)
 }
 
 // Forget clears every copy of the proof that the value holds.

@@ -1,0 +1,320 @@
+// Package servers starts real servers for tests: MariaDB, MySQL and Redis, each on a free loopback port in a
+// temporary folder. What a test started is stopped when the test ends, and dies with the test process.
+//
+// Under CI=true a server that cannot be had fails the test; otherwise the test is skipped with the reason.
+package servers
+
+import (
+	"bytes"
+	"database/sql"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	_ "github.com/go-sql-driver/mysql" // the tests' own connections
+)
+
+// Server is a running server.
+type Server struct {
+	Name   string
+	Addr   string // host:port
+	Socket string
+	Dir    string
+	cmd    *exec.Cmd
+	log    string
+	ended  chan struct{}
+}
+
+// missing fails under CI and skips elsewhere.
+func missing(t testing.TB, format string, args ...any) {
+	t.Helper()
+	if os.Getenv("CI") == "true" {
+		t.Fatalf(format, args...)
+	}
+	t.Skipf(format, args...)
+}
+
+// FreePort gives a port of 127.0.0.1 that nothing listens on now.
+func FreePort(t testing.TB) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// start runs a server and waits until ready says so.
+func start(t testing.TB, name, dir string, ready func() error, command string, args ...string) *Server {
+	t.Helper()
+	s := &Server{Name: name, Dir: dir, log: filepath.Join(dir, "log"), ended: make(chan struct{})}
+	log, err := os.Create(s.log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	s.cmd = exec.Command(command, args...)
+	s.cmd.Stdout, s.cmd.Stderr = log, log
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := s.cmd.Start(); err != nil {
+		missing(t, "start %s: %v", name, err)
+	}
+	go func() {
+		_ = s.cmd.Wait()
+		close(s.ended)
+	}()
+	t.Cleanup(s.Stop)
+	for deadline := time.Now().Add(90 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+		err := ready()
+		if err == nil {
+			return s
+		}
+		select {
+		case <-s.ended:
+			t.Fatalf("%s ended at once:\n%s", name, s.tail())
+		default:
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%s is not ready: %v\n%s", name, err, s.tail())
+		}
+	}
+}
+
+func (s *Server) tail() string {
+	text, err := os.ReadFile(s.log)
+	if err != nil {
+		return err.Error()
+	}
+	if len(text) > 4000 {
+		text = text[len(text)-4000:]
+	}
+	return string(text)
+}
+
+// Stop ends the server.
+func (s *Server) Stop() {
+	select {
+	case <-s.ended:
+		return
+	default:
+	}
+	_ = s.cmd.Process.Signal(syscall.SIGTERM)
+	select {
+	case <-s.ended:
+	case <-time.After(20 * time.Second):
+		s.Kill()
+	}
+}
+
+// Kill ends the server the hard way.
+func (s *Server) Kill() {
+	_ = s.cmd.Process.Kill()
+	<-s.ended
+}
+
+// Signal sends a signal to the server's process.
+func (s *Server) Signal(t testing.TB, sig syscall.Signal) {
+	t.Helper()
+	if err := s.cmd.Process.Signal(sig); err != nil {
+		t.Fatal(err)
+	}
+}
+
+var installing sync.Mutex
+
+// program finds a program, installing Debian packages for it where that is possible.
+func program(t testing.TB, name string, packages ...string) string {
+	t.Helper()
+	installing.Lock()
+	defer installing.Unlock()
+	if path := lookup(name); path != "" {
+		return path
+	}
+	if os.Geteuid() == 0 && os.Getenv("CI") == "true" {
+		args := append([]string{"install", "-y", "-qq", "--no-install-recommends"}, packages...)
+		cmd := exec.Command("apt-get", args...)
+		// RUNLEVEL=1 keeps package scripts from starting daemons.
+		cmd.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive", "RUNLEVEL=1")
+		if out, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("install %s: %v\n%s", strings.Join(packages, " "), err, out)
+		}
+	}
+	path := lookup(name)
+	if path == "" {
+		missing(t, "%s is not installed (Debian packages: %s)", name, strings.Join(packages, " "))
+	}
+	return path
+}
+
+func lookup(name string) string {
+	if path, err := exec.LookPath(name); err == nil {
+		return path
+	}
+	path := filepath.Join("/usr/sbin", name)
+	if _, err := os.Stat(path); err == nil {
+		return path
+	}
+	return ""
+}
+
+// scratch is a folder that outlives the server's stop: cleanups run last in, first out.
+func scratch(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "sluice-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
+// MariaDB starts a MariaDB of its own for the test; root has no password.
+func MariaDB(t testing.TB, args ...string) *Server {
+	t.Helper()
+	install := program(t, "mariadb-install-db", "mariadb-server-core", "mariadb-client-core", "mariadb-server")
+	daemon := program(t, "mariadbd", "mariadb-server-core")
+	dir := scratch(t)
+	port := FreePort(t)
+	fast := []string{"--no-defaults", "--user=" + username(), "--datadir=" + filepath.Join(dir, "data"), "--skip-log-bin",
+		"--innodb-log-file-size=4M", "--innodb-buffer-pool-size=16M", "--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=0",
+		"--innodb-use-native-aio=0", "--innodb-flush-method=nosync", "--aria-pagecache-buffer-size=8M", "--performance-schema=OFF", "--skip-name-resolve"}
+	if out, err := exec.Command(install, append(fast, "--auth-root-authentication-method=normal", "--skip-test-db", "--cross-bootstrap")...).CombinedOutput(); err != nil {
+		t.Fatalf("mariadb-install-db: %v\n%s", err, out)
+	}
+	socket := filepath.Join(dir, "s.sock")
+	all := append(append([]string{}, fast...), "--bind-address=127.0.0.1", "--port="+strconv.Itoa(port), "--socket="+socket, "--pid-file="+filepath.Join(dir, "pid"), "--plugin-maturity=unknown", "--local-infile=ON", "--max-connections=400")
+	all = append(all, args...)
+	s := start(t, "MariaDB", dir, func() error { return ping(socket) }, daemon, all...)
+	s.Addr, s.Socket = "127.0.0.1:"+strconv.Itoa(port), socket
+	return s
+}
+
+func username() string {
+	if os.Geteuid() == 0 {
+		return "root"
+	}
+	return os.Getenv("USER")
+}
+
+// ping asks as root over the socket, which every server lets in.
+func ping(socket string) error {
+	db, err := sql.Open("mysql", "root@unix("+socket+")/")
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	return db.Ping()
+}
+
+// Redis starts a Redis of its own for the test.
+func Redis(t testing.TB) *Server {
+	t.Helper()
+	return RedisAt(t, FreePort(t))
+}
+
+// RedisAt starts a Redis on a port, such as that of one that was killed.
+func RedisAt(t testing.TB, port int) *Server {
+	t.Helper()
+	daemon := program(t, "redis-server", "redis-server")
+	dir := scratch(t)
+	addr := "127.0.0.1:" + strconv.Itoa(port)
+	s := start(t, "Redis", dir, func() error {
+		c, err := net.DialTimeout("tcp", addr, time.Second)
+		if err != nil {
+			return err
+		}
+		return c.Close()
+	}, daemon, "--bind", "127.0.0.1", "--port", strconv.Itoa(port), "--save", "", "--appendonly", "no", "--dir", dir)
+	s.Addr = addr
+	return s
+}
+
+// MySQL starts an Oracle MySQL of its own for the test; root has no password on the socket. Its programs are
+// unpacked from Debian's packages once and kept in the cache folder.
+func MySQL(t testing.TB, args ...string) *Server {
+	t.Helper()
+	tree := mysqlTree(t)
+	root := filepath.Join(tree, "root")
+	dir := scratch(t)
+	port := FreePort(t)
+	common := []string{"--no-defaults", "--user=" + username(), "--basedir=" + root + "/usr", "--lc-messages-dir=" + root + "/usr/share/mysql",
+		"--character-sets-dir=" + root + "/usr/share/mysql/charsets", "--plugin-dir=" + root + "/usr/lib/mysql/plugin", "--datadir=" + filepath.Join(dir, "data"),
+		"--secure-file-priv=", "--innodb-redo-log-capacity=8M", "--innodb-buffer-pool-size=32M", "--innodb-flush-log-at-trx-commit=0",
+		"--innodb-doublewrite=OFF", "--innodb-flush-method=nosync", "--performance-schema=OFF", "--skip-log-bin", "--mysqlx=OFF", "--local-infile=ON"}
+	daemon := filepath.Join(tree, "mysqld")
+	if out, err := exec.Command(daemon, append(append([]string{}, common...), "--initialize-insecure")...).CombinedOutput(); err != nil {
+		t.Fatalf("mysqld --initialize-insecure: %v\n%s", err, out)
+	}
+	socket := filepath.Join(dir, "s.sock")
+	all := append(append([]string{}, common...), "--bind-address=127.0.0.1", "--port="+strconv.Itoa(port), "--socket="+socket, "--pid-file="+filepath.Join(dir, "pid"))
+	s := start(t, "MySQL", dir, func() error { return ping(socket) }, daemon, append(all, args...)...)
+	s.Addr, s.Socket = "127.0.0.1:"+strconv.Itoa(port), socket
+	return s
+}
+
+// MySQLClient gives the path of Oracle's own mysql command.
+func MySQLClient(t testing.TB) string {
+	t.Helper()
+	return filepath.Join(mysqlTree(t), "mysql")
+}
+
+func mysqlTree(t testing.TB) string {
+	t.Helper()
+	installing.Lock()
+	defer installing.Unlock()
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		cache = filepath.Join(os.TempDir(), "cache")
+	}
+	dir := filepath.Join(cache, "sluice", "mysql")
+	script := filepath.Join(dir, "get-mysql.sh")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(script, getMySQL, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	cmd := exec.Command("bash", script, dir)
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Run(); err != nil {
+		missing(t, "get MySQL: %v\n%s", err, out.String())
+	}
+	return dir
+}
+
+// Exec runs statements as root over the socket.
+func (s *Server) Exec(t testing.TB, statements ...string) {
+	t.Helper()
+	db := s.Root(t)
+	defer db.Close()
+	for _, q := range statements {
+		if _, err := db.Exec(q); err != nil {
+			t.Fatalf("%s: %s: %v", s.Name, q, err)
+		}
+	}
+}
+
+// Root gives connections as root, past any gateway.
+func (s *Server) Root(t testing.TB) *sql.DB {
+	t.Helper()
+	db, err := sql.Open("mysql", "root@unix("+s.Socket+")/?multiStatements=true")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
+
+// DSN is a data source name for an account at an address.
+func DSN(addr, user, password, schema string) string {
+	return fmt.Sprintf("%s:%s@tcp(%s)/%s?allowNativePasswords=true&allowCleartextPasswords=false&multiStatements=true&interpolateParams=false", user, password, addr, schema)
+}

@@ -1,0 +1,21 @@
+import java.sql.*;
+
+public class Client {
+    public static void main(String[] args) throws Exception {
+        String url = "jdbc:mariadb://127.0.0.1:" + args[0] + "/prj2?allowPublicKeyRetrieval=true&useServerPrepStmts=true";
+        try (Connection c = DriverManager.getConnection(url, "alice", args[1])) {
+            try (PreparedStatement s = c.prepareStatement("CREATE TABLE prj2.x AS SELECT * FROM myprj.table1")) {
+                s.execute();
+                throw new IllegalStateException("not refused");
+            } catch (SQLException e) {
+                if (e.getErrorCode() != 1142) throw e;
+                System.out.println(e.getMessage());
+            }
+            try (PreparedStatement s = c.prepareStatement("SELECT v FROM t WHERE id = ?")) {
+                s.setInt(1, 7);
+                ResultSet r = s.executeQuery();
+                while (r.next()) System.out.println(r.getString(1));
+            }
+        }
+    }
+}

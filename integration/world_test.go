@@ -1,0 +1,145 @@
+// Package integration holds black-box tests: the real gateway binary before real warehouses, with real clients.
+package integration
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+
+	"sluice/integration/servers"
+)
+
+// canary is the text that must not be seen outside of the protected project.
+const canary = "canary-7f3a"
+
+// world is a warehouse with projects myprj (to be protected), prj2, prj3 and a gateway before it.
+type world struct {
+	warehouse *servers.Server
+	gateway   *servers.Gateway
+}
+
+// accounts with their password; each may do everything in all three projects: the gateway controls flow.
+var accounts = map[string]string{"owner": "o-pass", "alice": "a-pass", "bob": "b-pass", "admin": "d-pass", "super": "s-pass"}
+
+func newWorld(t testing.TB, warehouse *servers.Server, extra string) *world {
+	t.Helper()
+	warehouse.Prepare(t)
+	warehouse.Exec(t, "CREATE DATABASE myprj", "CREATE DATABASE prj2", "CREATE DATABASE prj3",
+		"CREATE TABLE myprj.table1 (id INT PRIMARY KEY, v VARCHAR(100))", "INSERT INTO myprj.table1 VALUES (1, '"+canary+"'), (2, 'two')",
+		"CREATE TABLE myprj.other (id INT PRIMARY KEY, v VARCHAR(100))", "INSERT INTO myprj.other VALUES (1, '"+canary+"')",
+		"CREATE TABLE prj2.t (id INT, v VARCHAR(100))", "INSERT INTO prj2.t VALUES (7, 'seven')", "CREATE TABLE prj3.t (id INT, v VARCHAR(100))")
+	for user, password := range accounts {
+		warehouse.Exec(t, "CREATE USER '"+user+"'@'127.0.0.1' IDENTIFIED BY '"+password+"'",
+			"GRANT ALL ON myprj.* TO '"+user+"'@'127.0.0.1'", "GRANT ALL ON prj2.* TO '"+user+"'@'127.0.0.1'", "GRANT ALL ON prj3.* TO '"+user+"'@'127.0.0.1'")
+	}
+	w := &world{warehouse: warehouse, gateway: servers.StartGateway(t, warehouse, servers.Redis(t).Addr, extra)}
+	w.as(t, "super", "myprj").do("ADD OWNER owner")
+	return w
+}
+
+// client is one connection through the gateway.
+type client struct {
+	t    testing.TB
+	conn *sql.Conn
+}
+
+func (w *world) as(t testing.TB, user, schema string) *client {
+	t.Helper()
+	return dialAs(t, w.gateway.Addr, user, schema)
+}
+
+func dialAs(t testing.TB, addr, user, schema string) *client {
+	t.Helper()
+	db, err := sql.Open("mysql", servers.DSN(addr, user, accounts[user], schema))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		t.Fatalf("%s: %v", user, err)
+	}
+	t.Cleanup(func() { _ = conn.Close(); _ = db.Close() })
+	return &client{t, conn}
+}
+
+// try runs a statement and gives its rows, cells joined by '|', and its error.
+func (c *client) try(q string, args ...any) ([]string, error) {
+	c.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	defer cancel()
+	rows, err := c.conn.QueryContext(ctx, q, args...)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var out []string
+	for {
+		columns, err := rows.Columns()
+		if err != nil {
+			return out, err
+		}
+		for rows.Next() {
+			cells := make([]sql.NullString, len(columns))
+			into := make([]any, len(columns))
+			for i := range cells {
+				into[i] = &cells[i]
+			}
+			if err := rows.Scan(into...); err != nil {
+				return out, err
+			}
+			var texts []string
+			for _, cell := range cells {
+				texts = append(texts, cell.String)
+			}
+			out = append(out, strings.Join(texts, "|"))
+		}
+		if err := rows.Err(); err != nil {
+			return out, err
+		}
+		if !rows.NextResultSet() {
+			return out, rows.Err()
+		}
+	}
+}
+
+// do runs a statement that must succeed.
+func (c *client) do(q string, args ...any) []string {
+	c.t.Helper()
+	rows, err := c.try(q, args...)
+	if err != nil {
+		c.t.Fatalf("%s: %v", q, err)
+	}
+	return rows
+}
+
+// refused runs a statement that Sluice must refuse, and gives the message.
+func (c *client) refused(q string, args ...any) string {
+	c.t.Helper()
+	rows, err := c.try(q, args...)
+	var e *mysql.MySQLError
+	if !errors.As(err, &e) || e.Number != 1142 {
+		c.t.Fatalf("%s: is to be refused with 1142; gave %v, %v", q, rows, err)
+	}
+	if strings.Contains(e.Message, canary) {
+		c.t.Fatalf("%s: the refusal holds protected data: %s", q, e.Message)
+	}
+	return e.Message
+}
+
+// failed runs a statement that must fail with one error number.
+func (c *client) failed(number uint16, q string, args ...any) string {
+	c.t.Helper()
+	rows, err := c.try(q, args...)
+	var e *mysql.MySQLError
+	if !errors.As(err, &e) || e.Number != number {
+		c.t.Fatalf("%s: is to fail with %d; gave %v, %v", q, number, rows, err)
+	}
+	return e.Message
+}

@@ -15,7 +15,8 @@ import (
 	"time"
 )
 
-// Entry is one line of the log (contract 7).
+// Entry is one line of the log (contract 7). A field that is added later is left out when empty, so that the lines
+// before it keep their hashes.
 type Entry struct {
 	ID             string    `json:"id"`
 	Time           time.Time `json:"time"`
@@ -80,11 +81,11 @@ func Digest(text string) string {
 	return hex.EncodeToString(sum[:16])
 }
 
-// secret words stand before a password or a key, in whatever statement: IDENTIFIED BY, PASSWORD(…),
+// secret finds the words that stand before a password or a key, in whatever statement: IDENTIFIED BY, PASSWORD(…),
 // MASTER_PASSWORD =, OPTIONS (PASSWORD …), an S3 engine's keys.
 var secret = regexp.MustCompile(`(?i)identified|passw|secret|(?:access|private)[-_]?key|credential`)
 
-// value is the beginning of a literal.
+// literal is the beginning of a literal.
 var literal = regexp.MustCompile(`(?i)['"]|\b0x[0-9a-f]`)
 
 // Redact takes passwords and keys out of a statement's text. What follows the first literal behind a word

@@ -2,6 +2,7 @@ import java.sql.*;
 
 public class Client {
     public static void main(String[] args) throws Exception {
+        Class.forName("org.mariadb.jdbc.Driver");
         String url = "jdbc:mariadb://127.0.0.1:" + args[0] + "/prj2?allowPublicKeyRetrieval=true&useServerPrepStmts=true";
         try (Connection c = DriverManager.getConnection(url, "alice", args[1])) {
             try (PreparedStatement s = c.prepareStatement("CREATE TABLE prj2.x AS SELECT * FROM myprj.table1")) {

@@ -1,0 +1,50 @@
+# make test is the README's test command and what CI runs. It installs the Debian packages that tests need (as
+# root), starts its own servers on free loopback ports in temporary folders, and stops them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := build
+
+VERSION := $(shell git describe --tags --always 2>/dev/null || echo development)
+COMMIT  := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
+LDFLAGS := -X main.version=$(VERSION) -X main.commit=$(COMMIT)
+FUZZTIME ?= 30s
+DEMO := go run -C cmd/demo -tags gms_pure_go .
+
+.PHONY: build test setup lint unit demo-test demo bench fuzz soak coverage-sql clean
+
+build:
+	go build -ldflags '$(LDFLAGS)' -o bin/proxy ./cmd/proxy
+
+test: setup lint demo-test unit
+
+setup:
+	bash scripts/setup.sh
+
+lint:
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "gofmt: $$unformatted" >&2; exit 1; fi
+	go vet ./...
+
+# Packages are tested one at a time: servers and the race detector want the machine for themselves.
+unit:
+	go test -race -p 1 -timeout 40m ./...
+
+demo-test:
+	$(DEMO) --play
+
+demo:
+	$(DEMO) $(ARGS)
+
+bench:
+	go test -run '^$$' -bench . -benchmem ./parser ./lineage/... ./enforcement ./gateway/...
+
+# Every fuzz target for FUZZTIME each; none found is an error.
+fuzz:
+	bash scripts/fuzz.sh $(FUZZTIME)
+
+# The long form of the promise, raced.
+soak:
+	SLUICE_SOAK=1 go test -race -run Promise -timeout 2h -count 1 ./integration
+
+clean:
+	rm -rf bin

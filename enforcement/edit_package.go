@@ -19,6 +19,9 @@ func (p *Policy) pkg(name, pkg string) (*Package, error) {
 	return nil, refusedEdit(Unknown, "package %s.%s does not exist", name, pkg)
 }
 
+// Package finds a package of the project by its name, in any case; nil when there is none.
+func (p *Project) Package(name string) *Package { return p.Packages[packageKey(name)] }
+
 // CreatePackage is CREATE PACKAGE.
 func (p *Policy) CreatePackage(name, pkg string, now time.Time) error {
 	if err := checkPackageName(pkg); err != nil {

@@ -182,6 +182,11 @@ func (r *commandRun) run() (*Answer, error) {
 	case parser.RemoveFromPackage:
 		return r.edit(func(x *enforcement.Policy) error { return x.RemoveFromPackage(p, c.Package, c.Object) })
 	case parser.AllowInstall:
+		if c.Project != "*" {
+			if err := r.exists(c.Project); err != nil {
+				return nil, err
+			}
+		}
 		return r.edit(func(x *enforcement.Policy) error {
 			return x.AllowInstall(p, c.Package, enforcement.Allowed{Project: r.named(c.Project), Label: c.Label})
 		})
@@ -222,20 +227,23 @@ func (r *commandRun) named(project string) string {
 }
 
 // exists refuses a project that is no schema and no configured project: a trust in a misspelt name would
-// wait for somebody to create it.
+// wait for somebody to create it. The schema of a group is refused too: it would mean more than it says.
 func (r *commandRun) exists(project string) error {
-	if len(r.snapshot.Schemas(project)) > 1 || r.Catalog == nil {
+	if p := r.snapshot.ProjectOf(project); p != "" && !strings.EqualFold(p, project) {
+		return &CommandFault{1049, "42000", "'" + project + "' is a schema of the project " + p + ": name the project"}
+	}
+	if members := r.snapshot.Schemas(project); len(members) != 1 || !strings.EqualFold(members[0], project) {
+		return nil
+	}
+	if r.Catalog == nil || r.snapshot.Policy().Projects[r.named(project)] != nil {
 		return nil
 	}
 	snapshot, err := r.Catalog.Current(r.ctx)
 	if err != nil {
 		return err
 	}
-	if snapshot.Names()[strings.ToLower(project)] && !lineage.IsSystem(project) {
-		return nil
-	}
-	if p := r.snapshot.Project(project); p != nil {
-		return nil
+	if snapshot.Names()[strings.ToLower(project)] || lineage.IsSystem(project) {
+		return nil // a system schema is refused by the policy itself
 	}
 	return &CommandFault{1049, "42000", "Unknown project '" + project + "': it is no schema of the warehouse"}
 }

@@ -2,8 +2,11 @@ package gateway
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
+	"sluice/lineage"
 	"sluice/lineage/catalog"
 )
 
@@ -26,25 +29,50 @@ func (r *commandRun) check() (*Answer, error) {
 
 type finding func(severity, finding, detail, advice string)
 
-// checkDefinitions looks at triggers, views, events and external tables of the project's schemas.
+// checkDefinitions looks at what the project's schemas hold, and at what other schemas make of it.
 func (r *commandRun) checkDefinitions(add finding) error {
 	snapshot, err := r.Catalog.Current(r.ctx)
 	if err != nil {
 		return err
 	}
-	for _, name := range r.snapshot.Schemas(r.project) {
+	names, err := r.schemas(add)
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
 		s, err := snapshot.Schema(r.ctx, name)
 		if err != nil {
 			return err
 		}
-		for _, o := range s.Objects {
-			r.checkObject(add, o)
+		for _, key := range slices.Sorted(maps.Keys(s.Objects)) {
+			if o := s.Objects[key]; r.snapshot.ProjectOf(name) == r.project {
+				r.checkObject(add, o)
+			} else if o.Kind == catalog.View {
+				r.checkView(add, o)
+			}
 		}
-		for _, e := range s.Events {
-			add("warning", "event", e.Schema+"."+e.Name, "events run in the warehouse, past every gateway: read its body, or ALTER EVENT … DISABLE")
+		for _, key := range slices.Sorted(maps.Keys(s.Events)) {
+			r.checkEvent(add, s.Events[key])
 		}
 	}
 	return nil
+}
+
+// schemas gives the project's schemas and then all others that are no system schemas.
+func (r *commandRun) schemas(add finding) ([]string, error) {
+	own := r.snapshot.Schemas(r.project)
+	rows, err := r.Warehouse.Query(r.ctx, "SELECT schema_name FROM information_schema.schemata ORDER BY schema_name")
+	if err != nil {
+		add("warning", "schemas cannot be listed", err.Error(), "views and events of other projects were not looked at: let Sluice's service account see all schemas")
+		return own, r.ctx.Err()
+	}
+	names := slices.Clone(own)
+	for _, row := range rows {
+		if name := value(row, 0); r.snapshot.ProjectOf(name) != "" && r.snapshot.ProjectOf(name) != r.project {
+			names = append(names, name)
+		}
+	}
+	return names, nil
 }
 
 func (r *commandRun) checkObject(add finding, o *catalog.Object) {
@@ -57,17 +85,76 @@ func (r *commandRun) checkObject(add finding, o *catalog.Object) {
 			add("warning", "foreign key across projects", c.Schema+"."+c.Name+" follows "+name, "a delete here changes rows there: statements through Sluice are judged for it, others are not")
 		}
 	}
+	table := quoteName(o.Schema) + "." + quoteName(o.Name)
+	r.checkTriggers(add, o, "INSERT", "INSERT INTO "+table+" VALUES ()")
+	r.checkTriggers(add, o, "DELETE", "DELETE FROM "+table)
+	if len(o.Columns) > 0 {
+		r.checkTriggers(add, o, "UPDATE", "UPDATE "+table+" SET "+quoteName(o.Columns[0])+" = NULL")
+	}
+}
+
+// checkTriggers looks at what the triggers of one event write, by a statement that would set them off.
+func (r *commandRun) checkTriggers(add finding, o *catalog.Object, event, text string) {
+	var names []string
 	for _, t := range o.Triggers {
-		judged, err := r.env.Judge(r.ctx, "DELETE FROM "+quoteName(o.Schema)+"."+quoteName(o.Name))
-		if err != nil || len(judged) != 1 {
-			add("warning", "trigger", t.Schema+"."+t.Name, "it could not be read")
+		if strings.Contains(strings.ToUpper(t.Event), event) {
+			names = append(names, t.Schema+"."+t.Name)
+		}
+	}
+	if len(names) == 0 {
+		return
+	}
+	triggers := strings.Join(names, ", ")
+	judged, err := r.env.Judge(r.ctx, text)
+	if err != nil || len(judged) != 1 {
+		add("warning", "trigger", triggers, "it could not be read: look at its body")
+		return
+	}
+	for _, opaque := range judged[0].Graph.Opaque {
+		add("warning", "trigger", triggers, "it cannot be read through ("+opaque+"): look at its body")
+	}
+	for _, w := range judged[0].Graph.Writes {
+		cascade := slices.ContainsFunc(o.Children, func(c catalog.Cascade) bool { return c.Schema == w.Object.Schema && c.Name == w.Object.Name })
+		if p := r.snapshot.ProjectOf(w.Object.Schema); p != "" && p != r.project && !cascade {
+			add("warning", "trigger writes to another project", triggers+" -> "+w.Object.String(), "statements past Sluice carry rows out by it: drop it, or ADD TRUSTEDPROJECT "+p)
+		}
+	}
+}
+
+// checkView tells of a view of another project over tables of this one.
+func (r *commandRun) checkView(add finding, o *catalog.Object) {
+	name := o.Schema + "." + o.Name
+	judged, err := r.env.Judge(r.ctx, "SELECT * FROM "+quoteName(o.Schema)+"."+quoteName(o.Name))
+	if err != nil || len(judged) != 1 {
+		add("notice", "view", name, "it could not be read: look at its definition")
+		return
+	}
+	for _, read := range judged[0].Graph.Reads {
+		if r.snapshot.ProjectOf(read.Schema) == r.project {
+			add("warning", "view in another project", name+" reads "+read.String(), "who reads it past Sluice sees rows of "+r.project+": drop it, or share the table by a package")
+		}
+	}
+}
+
+// checkEvent reads an event as its definition would be judged: it runs in the warehouse, past every gateway.
+func (r *commandRun) checkEvent(add finding, e *catalog.Program) {
+	name := e.Schema + "." + e.Name
+	own := r.snapshot.ProjectOf(e.Schema) == r.project
+	judged, err := r.env.Judge(r.ctx, "CREATE EVENT "+quoteName(e.Schema)+"."+quoteName(e.Name)+" ON SCHEDULE EVERY 1 DAY DO "+e.Body)
+	if err != nil || len(judged) != 1 || judged[0].Graph == nil || judged[0].Graph.Refused != "" || len(judged[0].Graph.Opaque) > 0 {
+		if own || strings.Contains(strings.ToLower(e.Body), strings.ToLower(r.project)) {
+			add("warning", "event", name, "it runs past every gateway and cannot be read through: look at its body, or ALTER EVENT … DISABLE")
+		}
+		return
+	}
+	for _, f := range judged[0].Graph.Flows {
+		if f.Source.Kind != lineage.TableSource || r.snapshot.ProjectOf(f.Source.Object.Schema) != r.project {
 			continue
 		}
-		for _, w := range judged[0].Graph.Writes {
-			if p := r.snapshot.ProjectOf(w.Object.Schema); p != "" && p != r.project {
-				add("warning", "trigger writes to another project", t.Schema+"."+t.Name+" -> "+w.Object.String(), "statements past Sluice carry rows out by it: drop it, or ADD TRUSTEDPROJECT "+p)
-			}
+		if f.Sink.Kind == lineage.TableSink && r.snapshot.ProjectOf(f.Sink.Object.Schema) == r.project {
+			continue
 		}
+		add("warning", "event carries data out", name+": "+f.Source.String()+" -> "+f.Sink.String(), "events run in the warehouse, past every gateway: ALTER EVENT … DISABLE, or drop it")
 	}
 }
 

@@ -115,7 +115,7 @@ func (r *commandRun) packages() *Answer {
 	}
 	for _, i := range p.Installed {
 		status := "OK"
-		if source := r.snapshot.Project(i.Project); source == nil || source.Packages[i.Package] == nil {
+		if source := r.snapshot.Project(i.Project); source.Package(i.Package) == nil {
 			status = "gone"
 		}
 		a.Rows = append(a.Rows, []string{"installed", i.Package, i.Project, stamp(i.Time), status, "readers: " + strings.Join(i.Readers, ", ")})
@@ -128,11 +128,10 @@ func (r *commandRun) describePackage(c parser.DescribePackage) (*Answer, error) 
 	if c.Project != "" {
 		project = r.named(c.Project)
 	}
-	source := r.snapshot.Project(project)
-	if source == nil || source.Packages[c.Package] == nil || (project != r.project && !r.sees(source.Packages[c.Package])) {
+	k := r.snapshot.Project(project).Package(c.Package)
+	if k == nil || (project != r.project && !r.sees(k)) {
 		return nil, &CommandFault{1105, "HY000", fmt.Sprintf("package '%s.%s' does not exist, or is not allowed to %s", project, c.Package, r.project)}
 	}
-	k := source.Packages[c.Package]
 	a := &Answer{Columns: []string{"Section", "Name", "Type", "Privileges", "Value"}}
 	a.Rows = append(a.Rows, []string{"package", k.Name, "", "", "created " + stamp(k.Created) + " in " + project})
 	for _, i := range k.Items {
@@ -236,13 +235,24 @@ func (r *commandRun) explainFlow(c parser.ExplainFlow) (*Answer, error) {
 			}
 			row := []string{n, f.Source.String(), f.Sink.String(), kind, "", "permit", "inside or unprotected", ""}
 			if reason := decided[f.String()]; reason != nil {
-				row[4], row[5], row[6], row[7] = reason.Project, effect(reason.Effect), reason.Rule.String(), strings.TrimSpace(reason.Detail+" "+reason.Nearest)
+				row[4], row[5], row[6], row[7] = reason.Project, effect(reason.Effect), reason.Rule.String(), nearest(reason)
 			}
 			a.Rows = append(a.Rows, row)
 		}
 		a.Rows = append(a.Rows, []string{n, "", "", "", "", strings.ToUpper(verdict(&j.Decision)), "read by " + j.Graph.Tier.String(), ""})
 	}
 	return a, nil
+}
+
+// nearest joins what decided a flow with the rule that almost did.
+func nearest(r *enforcement.Reason) string {
+	switch {
+	case r.Detail == "" || strings.Contains(r.Nearest, r.Detail):
+		return r.Nearest
+	case r.Nearest == "":
+		return r.Detail
+	}
+	return r.Detail + "; " + r.Nearest
 }
 
 func effect(e enforcement.Effect) string {

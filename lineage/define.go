@@ -23,6 +23,10 @@ func (t *tracer) define(n ast.StmtNode) bool {
 		t.createView(n)
 	case *ast.DropTableStmt:
 		for _, name := range n.Tables {
+			if n.TemporaryKeyword == ast.TemporaryLocal {
+				t.dropTemporary(name.Schema.O, name.Name.O)
+				continue
+			}
 			t.drop(name.Schema.O, name.Name.O)
 		}
 	case *ast.TruncateTableStmt:
@@ -108,6 +112,15 @@ func (t *tracer) drop(schema, name string) {
 	if _, _, is := t.temporary(o); is {
 		t.g.Effects.DropsTemporary = append(t.g.Effects.DropsTemporary, o)
 	}
+}
+
+// dropTemporary is DROP TEMPORARY TABLE: a table that is not temporary stays, whatever its name.
+func (t *tracer) dropTemporary(schema, name string) {
+	o, _, _ := t.object(schema, name)
+	if reachOf(o.Schema, o.Name) == forbidden {
+		t.forbid(o)
+	}
+	t.g.Effects.DropsTemporary = append(t.g.Effects.DropsTemporary, o)
 }
 
 // moved adds the flow of a whole table's rows to another name.

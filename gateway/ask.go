@@ -17,41 +17,56 @@ const askLimit = 64 << 20
 
 // ask runs a query of the gateway's own on the client's connection to the warehouse, between two
 // statements, and gives its rows; a NULL is nil. An ERR of the warehouse comes back as *wire.ERR.
-func (s *Session) ask(_ context.Context, sql string) ([][]*string, error) {
+func (s *Session) ask(ctx context.Context, sql string) ([][]*string, error) {
+	_, rows, err := s.askColumns(ctx, sql)
+	return rows, err
+}
+
+// askColumns is ask with the columns' names.
+func (s *Session) askColumns(_ context.Context, sql string) ([]string, [][]*string, error) {
 	_ = s.warehouse.SetReadDeadline(time.Now().Add(s.g.Limits.WriteTimeout))
 	defer func() { _ = s.warehouse.SetReadDeadline(time.Time{}) }()
 	if err := s.send(append([]byte{byte(wire.ComQuery)}, sql...)); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	first, err := s.warehouse.ReadPacket(askLimit)
 	if err != nil {
-		return nil, fmt.Errorf("ask the warehouse: %w", err)
+		return nil, nil, fmt.Errorf("ask the warehouse: %w", err)
 	}
 	if len(first) == 0 {
-		return nil, errors.New("ask the warehouse: an empty packet")
+		return nil, nil, errors.New("ask the warehouse: an empty packet")
 	}
 	switch first[0] {
 	case wire.HeaderOK:
-		return nil, nil
+		return nil, nil, nil
 	case wire.HeaderERR:
 		refused, err := wire.ParseERR(first)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		return nil, refused
+		return nil, nil, refused
 	case wire.HeaderLocalInfile:
-		return nil, errors.New("ask the warehouse: it asked for a file")
+		return nil, nil, errors.New("ask the warehouse: it asked for a file")
 	}
-	skip := int(first[0]) // our questions have few columns
+	columns := make([]string, int(first[0])) // our questions have few columns
+	for i := range columns {
+		p, err := s.warehouse.ReadPacket(askLimit)
+		if err != nil {
+			return nil, nil, err
+		}
+		column, err := wire.ParseColumn(p, s.extended)
+		if err != nil {
+			return nil, nil, err
+		}
+		columns[i] = column.Name
+	}
 	if !s.caps.Has(wire.ClientDeprecateEOF) {
-		skip++
-	}
-	for range skip {
 		if _, err := s.warehouse.ReadPacket(askLimit); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 	}
-	return s.askedRows()
+	rows, err := s.askedRows()
+	return columns, rows, err
 }
 
 func (s *Session) askedRows() ([][]*string, error) {

@@ -136,6 +136,11 @@ func (s *Session) trip(ctx context.Context, t *trip) error {
 	} else {
 		s.state.warnings = nil
 	}
+	if t.graph.Effects.ProcessList {
+		if done, err := s.processList(ctx, t); done || err != nil {
+			return err
+		}
+	}
 	if t.graph.Effects.Dynamic != nil {
 		if ready, err := s.dynamic(ctx, t); !ready || err != nil {
 			return err

@@ -46,6 +46,7 @@ func newWorld(t testing.TB, warehouse *servers.Server, extra string) *world {
 type client struct {
 	t    testing.TB
 	conn *sql.Conn
+	db   *sql.DB
 }
 
 func (w *world) as(t testing.TB, user, schema string) *client {
@@ -66,7 +67,13 @@ func dialAs(t testing.TB, addr, user, schema string) *client {
 		t.Fatalf("%s: %v", user, err)
 	}
 	t.Cleanup(func() { _ = conn.Close(); _ = db.Close() })
-	return &client{t, conn}
+	return &client{t, conn, db}
+}
+
+// close ends the connection before the test ends.
+func (c *client) close() {
+	_ = c.conn.Close()
+	_ = c.db.Close()
 }
 
 // try runs a statement and gives its rows, cells joined by '|', and its error.

@@ -140,6 +140,9 @@ func (t *tracer) rename(schema, name, toSchema, to string) {
 	old, def, _ := t.object(schema, name)
 	if carrier, certain, is := t.temporary(old); is {
 		next := Object{old.Schema, t.b.fold(to)}
+		if toSchema != "" {
+			next.Schema = t.b.fold(toSchema)
+		}
 		t.carrierSource(carrier)
 		t.carrierSink("temporary " + next.String())
 		t.g.Effects.CreatesTemporary = append(t.g.Effects.CreatesTemporary, next)

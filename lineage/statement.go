@@ -224,6 +224,9 @@ func (t *tracer) dynamic(e *parser.Extra) {
 	d := e.Dynamic
 	if !t.body {
 		t.g.Effects.Dynamic = d
+		// What USING and the text's own expression read may come out wherever the text writes; the session
+		// joins the two.
+		t.sink(Sink{Kind: ResultSink})
 		return
 	}
 	text, known := d.Text, d.Text != ""

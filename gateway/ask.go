@@ -131,7 +131,7 @@ func textRow(p []byte) ([]*string, error) {
 
 // stateQuery asks for all that decisions rest on. Everything comes in hex: the session's character set
 // for results may be one that garbles names.
-const stateQuery = "SELECT HEX(CURRENT_USER()), HEX(DATABASE()), HEX(@@sql_mode), HEX(@@character_set_client)"
+const stateQuery = "SELECT HEX(CURRENT_USER()), HEX(DATABASE()), HEX(CONCAT(@@sql_mode)), HEX(@@character_set_client)"
 
 // The errors of a session that may only set a new password (expired passwords).
 const (

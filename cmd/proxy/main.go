@@ -70,8 +70,27 @@ func rootCommand() *cobra.Command {
 	for _, c := range []*cobra.Command{root, serveCmd, checkCmd} {
 		configFlags(c)
 	}
-	root.AddCommand(serveCmd, checkCmd, lineageCommand(), auditCommand(), policyCommand(), versionCommand())
+	root.AddCommand(serveCmd, checkCmd, lineageCommand(), auditCommand(), policyCommand(), healthCommand(), versionCommand())
+	checkArguments(root)
 	return root
+}
+
+// checkArguments makes wrong arguments a *usageError, and a group of commands without one say what there is.
+func checkArguments(c *cobra.Command) {
+	if c.RunE == nil {
+		c.Args = cobra.NoArgs
+		c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
+	}
+	wanted := c.Args
+	c.Args = func(c *cobra.Command, args []string) error {
+		if err := wanted(c, args); err != nil {
+			return &usageError{err}
+		}
+		return nil
+	}
+	for _, sub := range c.Commands() {
+		checkArguments(sub)
+	}
 }
 
 // configFlags are the flags that stand over file and environment.

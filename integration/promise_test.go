@@ -297,7 +297,8 @@ func serviceAccount(t testing.TB, s *servers.Server) {
 }
 
 func TestPromiseRaced(t *testing.T) {
-	defer goleak.VerifyNone(t, goleak.IgnoreCurrent(), goleak.IgnoreAnyFunction("sluice/integration/servers.start.func1"))
+	defer goleak.VerifyNone(t, goleak.IgnoreCurrent(), goleak.IgnoreAnyFunction("sluice/integration/servers.start.func1"),
+		goleak.IgnoreAnyFunction("github.com/redis/go-redis/v9/internal/pool.(*ConnPool).tryDial")) // it ends within a second
 	server := servers.MariaDB(t)
 	serviceAccount(t, server)
 	cache := servers.Redis(t)

@@ -122,12 +122,26 @@ func (p *Pool) dial(ctx context.Context) (*client.Conn, error) {
 }
 
 func (p *Pool) connect(ctx context.Context, t *tls.Config) (*client.Conn, error) {
-	return client.ConnectWithContext(ctx, p.o.Address, p.o.User, p.o.Password, "", p.o.DialTimeout, func(c *client.Conn) error {
+	c, err := client.ConnectWithContext(ctx, p.o.Address, p.o.User, p.o.Password, "", p.o.DialTimeout, func(c *client.Conn) error {
 		if t != nil {
 			c.SetTLSConfig(t)
 		}
 		return nil
 	})
+	if err != nil {
+		return nil, err
+	}
+	// A server may be configured to begin a transaction with every statement; then nothing here would last.
+	stop := context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Now()) })
+	_, err = c.Execute("SET autocommit = 1")
+	if !stop() && err == nil {
+		err = ctx.Err()
+	}
+	if err != nil {
+		_ = c.Close()
+		return nil, err
+	}
+	return c, nil
 }
 
 func (p *Pool) give(c *client.Conn, healthy bool) {
@@ -155,6 +169,15 @@ func (p *Pool) run(ctx context.Context, again bool, f func(*client.Conn) error) 
 			return err
 		}
 		stop := context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Now()) })
+		if reused && !again && c.Ping() != nil {
+			// What must not run twice is not begun on a connection that ended while it was idle.
+			stop()
+			p.give(c, false)
+			if ctx.Err() != nil {
+				return fmt.Errorf("ask the warehouse: %w", ctx.Err())
+			}
+			continue
+		}
 		err = translate(f(c))
 		clean := stop()
 		var answered *Error
@@ -284,7 +307,8 @@ func (p *Pool) Tx(ctx context.Context, f func(*Tx) error) error {
 		}
 		if err := f(t); err != nil {
 			if _, undo := t.Exec("ROLLBACK"); undo != nil {
-				return errors.Join(err, undo)
+				// Not to be wrapped: err may say that the warehouse answered, and so that the connection is sound.
+				return fmt.Errorf("%v; then roll back: %w", err, undo)
 			}
 			return err
 		}
@@ -358,8 +382,10 @@ func Interpolate(sql string, args ...any) (string, error) {
 	return b.String(), nil
 }
 
-// writeText quotes plain text as it is, and everything else in hexadecimal.
+// writeText quotes plain text as it is, and everything else in hexadecimal. Bytes that are no UTF-8 become
+// U+FFFD: servers make NULL of a text that holds one.
 func writeText(b *strings.Builder, s string) {
+	s = strings.ToValidUTF8(s, "\uFFFD")
 	for i := range len(s) {
 		if c := s[i]; c < ' ' || c > '~' || c == '\'' || c == '\\' || c == '"' {
 			fmt.Fprintf(b, "CONVERT(X'%X' USING utf8mb4)", s)

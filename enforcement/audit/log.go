@@ -38,7 +38,7 @@ type Log struct {
 	last string
 	torn error // a write that failed half-way: nothing more can be chained
 
-	rows    chan Entry
+	rows    chan *Entry
 	flush   chan chan struct{}
 	overrun sync.Once
 }
@@ -51,7 +51,7 @@ func Open(o Options) (*Log, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	l := &Log{o: o, rows: make(chan Entry, queued), flush: make(chan chan struct{})}
+	l := &Log{o: o, rows: make(chan *Entry, queued), flush: make(chan chan struct{})}
 	if err := l.reopen(); err != nil {
 		return nil, err
 	}
@@ -143,7 +143,7 @@ func (l *Log) enqueue(e Entry) {
 		return
 	}
 	select {
-	case l.rows <- e:
+	case l.rows <- &e:
 	default:
 		l.overrun.Do(func() {
 			l.o.Log.Error("audit rows fall behind: entries stand in the file alone", "file", l.o.File)
@@ -168,7 +168,7 @@ func (l *Log) Run(ctx context.Context) error {
 			}
 			return nil
 		case e := <-l.rows:
-			left = l.write(ctx, []Entry{e})
+			left = l.write(ctx, []Entry{*e})
 		case done := <-l.flush:
 			left = l.write(ctx, nil)
 			close(done)
@@ -209,7 +209,7 @@ func (l *Log) gather(entries []Entry) []Entry {
 	for len(entries) < batch {
 		select {
 		case e := <-l.rows:
-			entries = append(entries, e)
+			entries = append(entries, *e)
 		default:
 			return entries
 		}

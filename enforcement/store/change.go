@@ -44,13 +44,13 @@ func (s *Store) commit(ctx context.Context, who, statement string, edit func(*en
 	var next *enforcement.Snapshot
 	var digest string
 	var text []byte
-	begun := time.Since(s.start)
 	err := s.o.Pool.Tx(ctx, func(t *warehouse.Tx) error {
 		now, err := readTruth(t, " FOR UPDATE")
 		if err != nil {
 			return err
 		}
-		before, err := readPolicy(t, now.revision)
+		// Locked as well: in TiDB a plain read sees the state from before this transaction waited for the row.
+		before, err := readPolicy(t, now.revision, " FOR UPDATE")
 		if err != nil {
 			return err
 		}
@@ -70,14 +70,11 @@ func (s *Store) commit(ctx context.Context, who, statement string, edit func(*en
 	if err != nil {
 		return nil, err
 	}
-	s.digest = digest
 	s.share(ctx, digest, text)
 	if err := s.adopt(ctx, next); err != nil {
 		return nil, err
 	}
-	// This process decides by the newest revision from before its transaction ended.
-	_ = begun
-	if _, err := s.o.Pool.Exec(ctx, "UPDATE sluice.gateways SET revision = ? WHERE id = ?", next.Revision(), s.o.Gateway); err != nil {
+	if _, err := s.o.Pool.Exec(ctx, "UPDATE sluice.gateways SET revision = ? WHERE id = ?", s.applied, s.id); err != nil {
 		return nil, fmt.Errorf("acknowledge revision %d: %w", next.Revision(), err)
 	}
 	return next, nil
@@ -135,7 +132,7 @@ func (s *Store) await(ctx context.Context, column string, at int64) error {
 			if err != nil {
 				return err
 			}
-			rows, err := t.Query("SELECT COUNT(*) FROM sluice.gateways WHERE id <> ? AND expires > ? AND "+column+" < ?", s.o.Gateway, clock, at)
+			rows, err := t.Query("SELECT COUNT(*) FROM sluice.gateways WHERE id <> ? AND expires > ? AND "+column+" < ?", s.id, clock, at)
 			if err != nil || len(rows) == 0 {
 				return fmt.Errorf("ask which gateways follow: %w", err)
 			}

@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"sluice/enforcement"
 )
 
@@ -56,16 +58,17 @@ func (s *Store) notify(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, redisPatience)
 	defer cancel()
-	if err := s.o.Redis.Publish(ctx, channelPolicy, s.o.Gateway).Err(); err != nil {
+	if err := s.o.Redis.Publish(ctx, channelPolicy, s.id).Err(); err != nil {
 		s.o.Log.Debug("notify by Redis", "error", err)
 	}
 }
 
-// listen wakes Run on each notice.
+// listen wakes Run on each notice, and when a subscription begins, also one that begins again: what was
+// published before has gone by.
 func (s *Store) listen(ctx context.Context) {
 	sub := s.o.Redis.Subscribe(ctx, channelPolicy)
 	defer func() { _ = sub.Close() }()
-	notices := sub.Channel()
+	notices := sub.ChannelWithSubscriptions()
 	for {
 		select {
 		case <-ctx.Done():
@@ -74,7 +77,7 @@ func (s *Store) listen(ctx context.Context) {
 			if !ok {
 				return
 			}
-			if m.Payload == s.o.Gateway {
+			if m, ok := m.(*redis.Message); ok && m.Payload == s.id {
 				continue
 			}
 			select {

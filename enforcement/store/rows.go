@@ -11,8 +11,34 @@ import (
 	"sluice/enforcement/audit"
 )
 
+// Rows are for reading along; the file has every entry whole. A text longer than rowText is cut, and one
+// statement inserts about rowBytes at most, so that no warehouse finds it too large.
+const (
+	rowText  = 64 << 10
+	rowBytes = 1 << 20
+)
+
 // WriteEntries puts audit entries into sluice.audit. An entry that is there already stays as it is.
 func (s *Store) WriteEntries(ctx context.Context, entries []audit.Entry) error {
+	for len(entries) > 0 {
+		n, size := 0, 0
+		for n < len(entries) && (n == 0 || size < rowBytes) {
+			e := &entries[n]
+			size += 1024 + len(e.Reason) + min(len(e.Text), 4*rowText)
+			for _, f := range e.Flows {
+				size += len(f)
+			}
+			n++
+		}
+		if err := s.insertEntries(ctx, entries[:n]); err != nil {
+			return err
+		}
+		entries = entries[n:]
+	}
+	return nil
+}
+
+func (s *Store) insertEntries(ctx context.Context, entries []audit.Entry) error {
 	var b strings.Builder
 	b.WriteString("INSERT IGNORE INTO sluice.audit (id, at, gateway, user_name, host, client, connection_id, session_project, task, kind, tier, verdict, rule_name, reason, flows, projects, alarm, digest, text, revision) VALUES ")
 	var args []any
@@ -22,13 +48,16 @@ func (s *Store) WriteEntries(ctx context.Context, entries []audit.Entry) error {
 		}
 		b.WriteString("(" + strings.TrimSuffix(strings.Repeat("?, ", 20), ", ") + ")")
 		args = append(args, e.ID, e.Time.UTC().Format("2006-01-02T15:04:05.000000Z"), e.Gateway, short(e.User, 255), short(e.Host, 255), short(e.Client, 64), e.Connection,
-			short(e.SessionProject, 128), e.Task, short(e.Kind, 64), e.Tier, e.Verdict, short(e.Rule, 64), e.Reason, strings.Join(e.Flows, "\n"), strings.Join(e.Projects, ","), short(e.Alarm, 64), e.Digest, e.Text, e.Revision)
+			short(e.SessionProject, 128), e.Task, short(e.Kind, 64), e.Tier, e.Verdict, short(e.Rule, 64), short(e.Reason, rowText), short(strings.Join(e.Flows, "\n"), 4*rowText), strings.Join(e.Projects, ","), short(e.Alarm, 64), e.Digest, short(e.Text, rowText), e.Revision)
 	}
 	_, err := s.o.Pool.Exec(ctx, b.String(), args...)
 	return err
 }
 
 func short(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
 	r := []rune(s)
 	if len(r) > n {
 		return string(r[:n])

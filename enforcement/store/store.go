@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -23,7 +24,7 @@ import (
 type Options struct {
 	Pool    *warehouse.Pool
 	Redis   redis.UniversalClient // nil: none
-	Gateway string                // this gateway's id, unique among all that live
+	Gateway string                // this gateway's name
 	Lease   time.Duration         // how long a gateway may decide without hearing of the truth; 3 s
 	Build   enforcement.Options
 	// Apply is called with each new snapshot after it became the current one. It returns when nothing
@@ -39,12 +40,12 @@ type Options struct {
 // Store is the policy in this process.
 type Store struct {
 	o       Options
+	id      string // of this store's row among the gateways: two with one configured name are still two
 	current atomic.Pointer[enforcement.Snapshot]
-	digest  string       // of the current policy, under loading
-	leaseAt atomic.Int64 // nanoseconds since start until which the lease holds
-	start   time.Time
+	lease   atomic.Pointer[time.Time] // until when the lease holds; nil: there is none
 	loading sync.Mutex
-	serial  int64 // definitions serial that was heard, under loading
+	applied uint64 // the revision that Apply took in, under loading
+	serial  int64  // definitions serial that was heard, under loading
 	others  atomic.Int32
 	wake    chan struct{}
 	ready   atomic.Bool
@@ -76,7 +77,7 @@ func New(o Options) (*Store, error) {
 	if o.Changed == nil {
 		o.Changed = func() {}
 	}
-	s := &Store{o: o, start: time.Now(), wake: make(chan struct{}, 1)}
+	s := &Store{o: o, id: instance(o.Gateway), wake: make(chan struct{}, 1)}
 	empty, err := enforcement.Build(&enforcement.Policy{Projects: map[string]*enforcement.Project{}}, o.Build)
 	if err != nil {
 		return nil, err
@@ -84,6 +85,9 @@ func New(o Options) (*Store, error) {
 	s.current.Store(empty)
 	return s, nil
 }
+
+// instance gives a name that no other store has, recognisable by its gateway's.
+func instance(gateway string) string { return short(gateway, 48) + "~" + rand.Text()[:12] }
 
 // Open migrates the schema, takes a lease and reads the policy. It fails when the warehouse cannot be
 // reached; Run tries again.
@@ -102,6 +106,7 @@ func (s *Store) Open(ctx context.Context) error {
 		return err
 	}
 	s.ready.Store(true)
+	s.prune(ctx)
 	return nil
 }
 
@@ -111,9 +116,11 @@ func (s *Store) Ready() bool { return s.ready.Load() }
 // Current gives the snapshot that decides the next statement.
 func (s *Store) Current() *enforcement.Snapshot { return s.current.Load() }
 
-// Fresh tells whether the lease on the snapshot holds at now, by this process's own monotonic clock.
+// Fresh tells whether the lease on the snapshot holds at now, by this process's own clocks. The monotonic one
+// goes on while the process is stopped but not while the machine sleeps; the wall clock shows the sleep.
 func (s *Store) Fresh(now time.Time) bool {
-	return int64(now.Sub(s.start)) < s.leaseAt.Load()
+	until := s.lease.Load()
+	return until != nil && now.Before(*until) && now.UnixNano() < until.UnixNano()
 }
 
 // Run renews the lease and hears of changes until ctx ends, and gives the lease back then.
@@ -159,11 +166,25 @@ func (s *Store) tick(ctx context.Context) error {
 
 // leave gives the lease back, so that changes need not wait for it.
 func (s *Store) leave() {
-	s.leaseAt.Store(0)
+	s.lease.Store(nil)
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
 	if s.ready.Load() {
-		_, _ = s.o.Pool.Exec(ctx, "DELETE FROM sluice.gateways WHERE id = ?", s.o.Gateway)
+		_, _ = s.o.Pool.Exec(ctx, "DELETE FROM sluice.gateways WHERE id = ?", s.id)
+	}
+}
+
+// prune forgets gateways that ended a day ago without giving their leases back. Nobody waits for them.
+func (s *Store) prune(ctx context.Context) {
+	err := s.o.Pool.Session(ctx, func(t *warehouse.Tx) error {
+		clock, err := warehouseClock(t)
+		if err == nil {
+			_, err = t.Exec("DELETE FROM sluice.gateways WHERE expires < ?", clock-(24*time.Hour).Milliseconds())
+		}
+		return err
+	})
+	if err != nil {
+		s.o.Log.Warn("forget gateways that ended", "error", err)
 	}
 }
 
@@ -179,7 +200,7 @@ type truth struct {
 func (s *Store) beat(ctx context.Context) error {
 	s.loading.Lock()
 	defer s.loading.Unlock()
-	begun := time.Since(s.start)
+	begun := time.Now()
 	var now truth
 	err := s.o.Pool.Session(ctx, func(t *warehouse.Tx) error {
 		if err := s.renew(t); err != nil {
@@ -201,13 +222,13 @@ func (s *Store) renew(t *warehouse.Tx) error {
 	if err != nil {
 		return err
 	}
-	snapshot := s.current.Load()
+	// Others wait a tenth longer than this process trusts its lease: no two clocks run alike.
 	_, err = t.Exec("REPLACE INTO sluice.gateways (id, expires, revision, definitions) VALUES (?, ?, ?, ?)",
-		s.o.Gateway, clock+s.o.Lease.Milliseconds(), snapshot.Revision(), s.serial)
+		s.id, clock+(s.o.Lease+s.o.Lease/10).Milliseconds(), s.applied, s.serial)
 	if err != nil {
 		return fmt.Errorf("renew the lease: %w", err)
 	}
-	rows, err := t.Query("SELECT COUNT(*) FROM sluice.gateways WHERE id <> ? AND expires > ?", s.o.Gateway, clock)
+	rows, err := t.Query("SELECT COUNT(*) FROM sluice.gateways WHERE id <> ? AND expires > ?", s.id, clock)
 	if err != nil || len(rows) == 0 {
 		return fmt.Errorf("count the gateways: %w", err)
 	}
@@ -216,17 +237,21 @@ func (s *Store) renew(t *warehouse.Tx) error {
 	return nil
 }
 
-// warehouseClock gives the warehouse's time in milliseconds: the one clock that all gateways share.
+// warehouseClock gives the warehouse's time in milliseconds: the one clock that all gateways share. It is asked
+// for in UTC, since local time jumps when summer ends.
 func warehouseClock(t *warehouse.Tx) (int64, error) {
-	rows, err := t.Query("SELECT UNIX_TIMESTAMP(NOW(6))")
-	if err != nil || len(rows) == 0 {
-		return 0, fmt.Errorf("read the warehouse's clock: %w", err)
+	rows, err := t.Query("SELECT UTC_TIMESTAMP(6)")
+	if err == nil && len(rows) == 0 {
+		err = errors.New("no answer")
 	}
-	seconds, err := strconv.ParseFloat(value(rows[0], 0), 64)
 	if err != nil {
 		return 0, fmt.Errorf("read the warehouse's clock: %w", err)
 	}
-	return int64(seconds * 1000), nil
+	now, err := time.Parse(time.DateTime, value(rows[0], 0))
+	if err != nil {
+		return 0, fmt.Errorf("read the warehouse's clock: %w", err)
+	}
+	return now.UnixMilli(), nil
 }
 
 func readTruth(t *warehouse.Tx, lock string) (truth, error) {
@@ -253,31 +278,32 @@ func value(row []*string, i int) string {
 }
 
 // follow brings this process to the truth, acknowledges it, and extends the lease.
-func (s *Store) follow(ctx context.Context, now truth, begun time.Duration) error {
+func (s *Store) follow(ctx context.Context, now truth, begun time.Time) error {
 	news := false
 	if now.definitions != s.serial {
 		s.o.Changed()
 		s.serial, news = now.definitions, true
 	}
-	if current := s.current.Load(); current.Revision() != now.revision || !s.ready.Load() {
+	if s.applied != now.revision || !s.ready.Load() {
 		if err := s.load(ctx, now); err != nil {
 			return err
 		}
 		news = true
 	}
 	if news {
-		if _, err := s.o.Pool.Exec(ctx, "UPDATE sluice.gateways SET revision = ?, definitions = ? WHERE id = ?", s.current.Load().Revision(), s.serial, s.o.Gateway); err != nil {
+		if _, err := s.o.Pool.Exec(ctx, "UPDATE sluice.gateways SET revision = ?, definitions = ? WHERE id = ?", s.applied, s.serial, s.id); err != nil {
 			return fmt.Errorf("acknowledge revision %d: %w", now.revision, err)
 		}
 	}
-	s.leaseAt.Store(int64(begun + s.o.Lease))
+	until := begun.Add(s.o.Lease)
+	s.lease.Store(&until)
 	return nil
 }
 
 // load reads the policy of a revision, from Redis if what it has is what the truth says, and makes it
 // the current snapshot.
 func (s *Store) load(ctx context.Context, now truth) error {
-	policy, digest, err := s.fetch(ctx, now)
+	policy, err := s.fetch(ctx, now)
 	if err != nil {
 		return fmt.Errorf("load policy revision %d: %w", now.revision, err)
 	}
@@ -285,38 +311,37 @@ func (s *Store) load(ctx context.Context, now truth) error {
 	if err != nil {
 		return fmt.Errorf("build policy revision %d: %w", policy.Revision, err)
 	}
-	s.digest = digest
 	return s.adopt(ctx, next)
 }
 
+// adopt makes a snapshot the one that decides. Its revision is acknowledged only when Apply has taken it in.
 func (s *Store) adopt(ctx context.Context, next *enforcement.Snapshot) error {
 	s.current.Store(next)
 	if err := s.o.Apply(ctx, next); err != nil {
 		return fmt.Errorf("apply policy revision %d: %w", next.Revision(), err)
 	}
+	s.applied = next.Revision()
 	return nil
 }
 
-func (s *Store) fetch(ctx context.Context, now truth) (*enforcement.Policy, string, error) {
+func (s *Store) fetch(ctx context.Context, now truth) (*enforcement.Policy, error) {
 	if p := s.cached(ctx, now); p != nil {
-		return p, now.digest, nil
+		return p, nil
 	}
 	var policy *enforcement.Policy
-	var digest string
 	err := s.o.Pool.Tx(ctx, func(t *warehouse.Tx) error {
 		read, err := readTruth(t, "")
 		if err != nil {
 			return err
 		}
-		digest = read.digest
-		policy, err = readPolicy(t, read.revision)
+		policy, err = readPolicy(t, read.revision, "")
 		return err
 	})
-	return policy, digest, err
+	return policy, err
 }
 
-func readPolicy(t *warehouse.Tx, revision uint64) (*enforcement.Policy, error) {
-	rows, err := t.Query("SELECT name, document FROM sluice.projects")
+func readPolicy(t *warehouse.Tx, revision uint64, lock string) (*enforcement.Policy, error) {
+	rows, err := t.Query("SELECT name, document FROM sluice.projects" + lock)
 	if err != nil {
 		return nil, fmt.Errorf("read the projects: %w", err)
 	}

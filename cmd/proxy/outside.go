@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -45,8 +46,14 @@ func warehouseTLS(cfg *config.Config) (*tls.Config, error) {
 	return t, nil
 }
 
+// quiet drops what the Redis client says of its own: the store logs what matters.
+type quiet struct{}
+
+func (quiet) Printf(context.Context, string, ...any) {}
+
 // redisClient gives nil without addresses. Its patience is short: whatever waits for Redis can ask the warehouse.
 func redisClient(cfg *config.Config) redis.UniversalClient {
+	redis.SetLogger(quiet{})
 	r := cfg.Redis
 	if len(r.Addresses) == 0 {
 		return nil

@@ -67,7 +67,7 @@ func (c *Console) Handler() http.Handler {
 	mux.HandleFunc("GET /readyz", c.readyz)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(c.o.Metrics.registry, promhttp.HandlerOpts{}))
 	mux.HandleFunc("GET /api/projects", c.projects)
-	mux.HandleFunc("GET /api/sessions", func(w http.ResponseWriter, _ *http.Request) { answer(w, c.o.Sessions.Sessions()) })
+	mux.HandleFunc("GET /api/sessions", c.sessions)
 	mux.HandleFunc("GET /api/log", c.log)
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -103,7 +103,7 @@ func (c *Console) projects(w http.ResponseWriter, _ *http.Request) {
 		Projects []projectView `json:"projects"`
 	}{Version: c.o.Version, Revision: s.Revision(), Projects: []projectView{}}
 	for name, p := range s.Policy().Projects {
-		v := projectView{Name: name, Protection: p.Protection.String(), Trusted: p.Trusted, Exception: p.Exception != "", Owners: p.Owners}
+		v := projectView{Name: name, Protection: p.Protection.String(), Trusted: list(p.Trusted), Exception: p.Exception != "", Packages: []string{}, Owners: list(p.Owners)}
 		for k := range p.Packages {
 			v.Packages = append(v.Packages, k)
 		}
@@ -119,13 +119,40 @@ func (c *Console) projects(w http.ResponseWriter, _ *http.Request) {
 	answer(w, out)
 }
 
+type sessionView struct {
+	Connection uint64    `json:"connection"` // the warehouse's id
+	User       string    `json:"user"`
+	Client     string    `json:"client"`
+	Schema     string    `json:"schema"`
+	Task       string    `json:"task"`
+	Since      time.Time `json:"since"`
+	Running    bool      `json:"running"`
+}
+
+func (c *Console) sessions(w http.ResponseWriter, _ *http.Request) {
+	out := []sessionView{}
+	for _, s := range c.o.Sessions.Sessions() {
+		out = append(out, sessionView{s.Connection, s.User, s.Client.String(), s.Schema, s.Task, s.Since.UTC(), s.Running})
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].Connection < out[j].Connection })
+	answer(w, out)
+}
+
+// list is never null in JSON.
+func list[T any](l []T) []T {
+	if l == nil {
+		return []T{}
+	}
+	return l
+}
+
 func (c *Console) log(w http.ResponseWriter, r *http.Request) {
 	entries, err := c.o.Audit.Select(r.Context(), nil, 100)
 	if err != nil {
 		http.Error(w, "the flow log cannot be read now", http.StatusServiceUnavailable)
 		return
 	}
-	answer(w, entries)
+	answer(w, list(entries))
 }
 
 func answer(w http.ResponseWriter, v any) {

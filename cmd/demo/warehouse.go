@@ -13,7 +13,10 @@ import (
 	"github.com/dolthub/go-mysql-server/server"
 	gms "github.com/dolthub/go-mysql-server/sql"
 	"github.com/dolthub/go-mysql-server/sql/mysql_db"
+	protocol "github.com/dolthub/vitess/go/mysql"
 	"github.com/go-sql-driver/mysql"
+
+	"sluice/lineage"
 )
 
 // embedded is the warehouse in this process: data in memory, accounts and grants enforced.
@@ -41,8 +44,9 @@ func startWarehouse(passwords map[string]string) (*embedded, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen for the warehouse: %w", err)
 	}
-	s, err := server.NewServer(server.Config{Protocol: "tcp", Address: listener.Addr().String(), Listener: listener},
-		engine, gms.NewContext, memory.NewSessionBuilder(databases), nil)
+	oneByOne := func(h protocol.Handler) (protocol.Handler, error) { return &turns{Handler: h}, nil }
+	s, err := server.NewServerWithHandler(server.Config{Protocol: "tcp", Address: listener.Addr().String(), Listener: listener},
+		engine, gms.NewContext, sessions(databases), nil, oneByOne)
 	if err != nil {
 		_ = listener.Close()
 		return nil, fmt.Errorf("start the warehouse: %w", err)
@@ -64,6 +68,7 @@ func (e *embedded) close() error {
 // The accounts of the demo.
 const (
 	serviceAccount     = "sluice"
+	policySchema       = lineage.PolicySchema
 	superAdministrator = "root"
 )
 

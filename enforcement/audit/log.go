@@ -168,9 +168,9 @@ func (l *Log) Run(ctx context.Context) error {
 			}
 			return nil
 		case e := <-l.rows:
-			left = l.write(ctx, []Entry{*e})
+			left = l.write(ctx, append(left, *e)) // what an ended context left over goes first
 		case done := <-l.flush:
-			left = l.write(ctx, nil)
+			left = l.write(ctx, left)
 			close(done)
 		}
 	}

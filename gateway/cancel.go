@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"io"
 	"net"
 	"syscall"
 	"time"
@@ -36,30 +37,57 @@ func (s *Session) clientLost() {
 	}
 }
 
-// alive looks at a socket without taking bytes from it.
-func alive(c net.Conn) bool {
-	for {
-		switch inner := c.(type) {
-		case interface{ NetConn() net.Conn }:
-			c = inner.NetConn()
-			continue
-		case syscall.Conn:
-			return peek(inner)
-		}
-		return true
+// hungUp passes on what the warehouse said last to a client that it closed on between two commands
+// (wait_timeout, KILL), and closes: as without the gateway, the client notices now and not at its next statement.
+// A busy session sees the end by itself, or when it is idle again.
+func (s *Session) hungUp() {
+	s.gone.Store(true)
+	if !s.phase.CompareAndSwap(phaseIdle, phaseClosed) {
+		return
 	}
+	deadline := time.Now().Add(time.Second)
+	_ = s.warehouse.SetDeadline(deadline)
+	_ = s.client.SetWriteDeadline(deadline)
+	last, _ := io.ReadAll(io.LimitReader(s.warehouse, maxFarewell))
+	if len(last) > 0 {
+		_, _ = s.client.Write(last)
+	}
+	_ = s.client.Close()
 }
 
-func peek(c syscall.Conn) bool {
-	raw, err := c.SyscallConn()
-	if err != nil {
-		return false
+// maxFarewell bounds what a warehouse says unasked: one ERR packet.
+const maxFarewell = 4 << 10
+
+// alive looks at a socket without taking bytes from it.
+func alive(c net.Conn) bool {
+	raw := rawConn(c)
+	if raw == nil {
+		return true
 	}
 	open := true
-	err = raw.Control(func(fd uintptr) {
+	err := raw.Control(func(fd uintptr) {
 		var b [1]byte
 		n, _, err := syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
 		open = n > 0 || err == syscall.EAGAIN || err == syscall.EINTR
 	})
 	return err == nil && open
+}
+
+// rawConn gives the socket under TLS and PROXY headers, nil when there is none.
+func rawConn(c net.Conn) syscall.RawConn {
+	for {
+		switch inner := c.(type) {
+		case interface{ NetConn() net.Conn }:
+			c = inner.NetConn()
+			continue
+		case interface{ Raw() net.Conn }:
+			c = inner.Raw()
+			continue
+		case syscall.Conn:
+			if raw, err := inner.SyscallConn(); err == nil {
+				return raw
+			}
+		}
+		return nil
+	}
 }

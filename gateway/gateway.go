@@ -96,6 +96,7 @@ type Gateway struct {
 	key      *rsa.PrivateKey // of the RSA bridge towards plain clients
 	keyOnce  sync.Once
 	sessions registry
+	hangups  *hangups
 	next     atomic.Uint64
 	draining atomic.Bool
 }
@@ -112,7 +113,7 @@ func New(o Options) *Gateway {
 	if o.Metrics == nil {
 		o.Metrics = noMetrics{}
 	}
-	return &Gateway{Options: o}
+	return &Gateway{Options: o, hangups: newHangups()}
 }
 
 func (l Limits) withDefaults() Limits {
@@ -142,11 +143,8 @@ func (g *Gateway) Serve(ctx context.Context, l net.Listener) error {
 	defer cancel() // runs first: every session ends with its context
 	stop := context.AfterFunc(ctx, func() { _ = l.Close(); g.sessions.closeAll() })
 	defer stop()
-	sessions.Add(1)
-	go func() {
-		defer sessions.Done()
-		g.watch(ctx)
-	}()
+	sessions.Go(func() { g.watch(ctx) })
+	sessions.Go(func() { g.hangups.run(ctx, g.sessions.hungUp) })
 	for {
 		conn, err := l.Accept()
 		if err != nil {
@@ -164,11 +162,7 @@ func (g *Gateway) Serve(ctx context.Context, l net.Listener) error {
 			}
 			return err
 		}
-		sessions.Add(1)
-		go func() {
-			defer sessions.Done()
-			g.serveClient(ctx, conn)
-		}()
+		sessions.Go(func() { g.serveClient(ctx, conn) })
 	}
 }
 

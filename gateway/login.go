@@ -76,6 +76,7 @@ func (s *Session) welcome(ctx context.Context, ok []byte) error {
 	}
 	s.client.SetSequence(clientSequence)
 	s.client.ReadAhead(true)
+	s.g.hangups.add(s.warehouse.NetConn(), s.id)
 	return s.client.WritePacket(ok)
 }
 

@@ -11,7 +11,7 @@ import (
 // registry holds the live sessions.
 type registry struct {
 	mu   sync.Mutex
-	live map[*Session]struct{}
+	live map[uint64]*Session // by the gateway's own number
 }
 
 // add takes s in unless limit sessions live already.
@@ -22,16 +22,23 @@ func (r *registry) add(s *Session, limit int) bool {
 		return false
 	}
 	if r.live == nil {
-		r.live = make(map[*Session]struct{})
+		r.live = make(map[uint64]*Session)
 	}
-	r.live[s] = struct{}{}
+	r.live[s.id] = s
 	return true
 }
 
 func (r *registry) remove(s *Session) {
 	r.mu.Lock()
-	delete(r.live, s)
+	delete(r.live, s.id)
 	r.mu.Unlock()
+}
+
+// get gives the session of a number, nil when it ended.
+func (r *registry) get(id uint64) *Session {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.live[id]
 }
 
 func (r *registry) count() int {
@@ -44,7 +51,7 @@ func (r *registry) count() int {
 func (r *registry) each(f func(*Session)) {
 	r.mu.Lock()
 	all := make([]*Session, 0, len(r.live))
-	for s := range r.live {
+	for _, s := range r.live {
 		all = append(all, s)
 	}
 	r.mu.Unlock()
@@ -89,4 +96,11 @@ func temporary(err error) bool {
 		}
 	}
 	return false
+}
+
+// hungUp tells a session that its warehouse closed.
+func (r *registry) hungUp(id uint64) {
+	if s := r.get(id); s != nil {
+		s.hungUp()
+	}
 }

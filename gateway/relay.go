@@ -88,7 +88,8 @@ func (s *Session) answer(ctx context.Context, command wire.Command, f *flight, o
 	a := &s.answering
 	*a = answering{s: s, f: f, o: o, window: wire.Window{}}
 	a.walker.RowLimit = o.rowLimit
-	a.walker.Offset = s.client.Sequence() - 1
+	// The client counts on through a batch, the warehouse one statement; both count the parts of a long one.
+	a.walker.Offset = s.client.Sequence() - s.warehouse.Sequence()
 	a.walker.Reset(command, s.caps, s.extended)
 	defer a.window.Release()
 	for !a.walker.Done() {
@@ -384,9 +385,8 @@ func (a *answering) turnAround() error {
 func (a *answering) warehouseLost(cause error) error {
 	s := a.s
 	if !a.walker.Mid() {
-		s.client.SetSequence(a.walker.Sequence() + 1)
-		if a.written == 0 {
-			s.client.SetSequence(a.walker.Offset + 1)
+		if a.written > 0 {
+			s.client.SetSequence(a.walker.Sequence() + 1)
 		}
 		_ = s.client.SetWriteDeadline(time.Now().Add(time.Second))
 		_ = s.sayError(2013, "HY000", "Lost connection to the warehouse during query (Sluice)")

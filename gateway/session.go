@@ -49,6 +49,8 @@ type Session struct {
 	pending   atomic.Int64 // unix nanoseconds since the warehouse is being waited for; 0: not
 	public    SessionInfo  // what others may know, under mu
 	open      bool         // in a transaction, under mu
+	// gone: the warehouse closed its connection, perhaps while the session was busy.
+	gone atomic.Bool
 }
 
 // The phases of a session.
@@ -128,6 +130,9 @@ const keptPacket = 1 << 16
 func (s *Session) receive() ([]byte, error) {
 	s.client.ResetSequence()
 	s.phase.Store(phaseIdle)
+	if s.gone.Load() {
+		s.hungUp()
+	}
 	if s.g.Limits.IdleTimeout > 0 {
 		_ = s.client.SetReadDeadline(time.Now().Add(s.g.Limits.IdleTimeout))
 	}

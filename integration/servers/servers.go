@@ -191,7 +191,8 @@ func MariaDB(t testing.TB, args ...string) *Server {
 		t.Fatalf("mariadb-install-db: %v\n%s", err, out)
 	}
 	socket := filepath.Join(dir, "s.sock")
-	all := append(append([]string{}, fast...), "--bind-address=127.0.0.1", "--port="+strconv.Itoa(port), "--socket="+socket, "--pid-file="+filepath.Join(dir, "pid"), "--plugin-maturity=unknown", "--local-infile=ON", "--max-connections=400")
+	// A MariaDB that starts deletes every #sql file of its tmpdir, those of other servers too, which crash by it.
+	all := append(append([]string{}, fast...), "--tmpdir="+dir, "--bind-address=127.0.0.1", "--port="+strconv.Itoa(port), "--socket="+socket, "--pid-file="+filepath.Join(dir, "pid"), "--plugin-maturity=unknown", "--local-infile=ON", "--max-connections=400")
 	all = append(all, args...)
 	s := start(t, "MariaDB", dir, func() error { return ping(socket) }, daemon, all...)
 	s.Addr, s.Socket = "127.0.0.1:"+strconv.Itoa(port), socket

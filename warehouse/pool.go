@@ -121,6 +121,11 @@ func (p *Pool) dial(ctx context.Context) (*client.Conn, error) {
 	return c, nil
 }
 
+// settings are what the service account's own statements mean the same by, whatever the server's defaults are:
+// names and definitions arrive whole and in UTF-8 (a server that does not know the client's collation falls back to its
+// own default), and what is written lasts.
+const settings = "SET NAMES utf8mb4, autocommit = 1, sql_mode = ''"
+
 func (p *Pool) connect(ctx context.Context, t *tls.Config) (*client.Conn, error) {
 	c, err := client.ConnectWithContext(ctx, p.o.Address, p.o.User, p.o.Password, "", p.o.DialTimeout, func(c *client.Conn) error {
 		if t != nil {
@@ -131,9 +136,8 @@ func (p *Pool) connect(ctx context.Context, t *tls.Config) (*client.Conn, error)
 	if err != nil {
 		return nil, err
 	}
-	// A server may be configured to begin a transaction with every statement; then nothing here would last.
 	stop := context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Now()) })
-	_, err = c.Execute("SET autocommit = 1")
+	_, err = c.Execute(settings)
 	if !stop() && err == nil {
 		err = ctx.Err()
 	}

@@ -98,6 +98,9 @@ func (s *Store) ReadEntries(ctx context.Context, where []audit.Clause, limit int
 			continue
 		}
 		q += column + " " + c.Op + " ?"
+		if column != "revision" && column != "connection_id" {
+			q += " COLLATE utf8mb4_general_ci" // people search; the tables themselves tell cases apart
+		}
 		args = append(args, c.Value)
 	}
 	q += " ORDER BY id DESC LIMIT " + strconv.Itoa(max(1, limit))

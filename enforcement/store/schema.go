@@ -16,13 +16,17 @@ import (
 	"sluice/warehouse"
 )
 
+// exact ends a table's definition: names differ by case where the warehouse's do, and hold any character, whatever the
+// server's defaults are.
+const exact = ") CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"
+
 // migrations bring the schema from each version to the next. They are never edited once released.
 var migrations = [][]string{{
-	`CREATE TABLE IF NOT EXISTS sluice.revision (id INT PRIMARY KEY, revision BIGINT NOT NULL, digest VARCHAR(64) NOT NULL, definitions BIGINT NOT NULL)`,
-	`CREATE TABLE IF NOT EXISTS sluice.projects (name VARCHAR(128) PRIMARY KEY, document LONGTEXT NOT NULL)`,
-	`CREATE TABLE IF NOT EXISTS sluice.change_log (revision BIGINT PRIMARY KEY, at VARCHAR(32) NOT NULL, who VARCHAR(255) NOT NULL, statement LONGTEXT NOT NULL, before_change LONGTEXT NOT NULL, after_change LONGTEXT NOT NULL)`,
-	`CREATE TABLE IF NOT EXISTS sluice.gateways (id VARCHAR(64) PRIMARY KEY, expires BIGINT NOT NULL, revision BIGINT NOT NULL, definitions BIGINT NOT NULL)`,
-	`CREATE TABLE IF NOT EXISTS sluice.audit (id VARCHAR(32) PRIMARY KEY, at VARCHAR(32) NOT NULL, gateway VARCHAR(64) NOT NULL, user_name VARCHAR(255) NOT NULL, host VARCHAR(255) NOT NULL, client VARCHAR(64) NOT NULL, connection_id BIGINT NOT NULL, session_project VARCHAR(128) NOT NULL, task VARCHAR(16) NOT NULL, kind VARCHAR(64) NOT NULL, tier VARCHAR(16) NOT NULL, verdict VARCHAR(16) NOT NULL, rule_name VARCHAR(64) NOT NULL, reason LONGTEXT NOT NULL, flows LONGTEXT NOT NULL, projects LONGTEXT NOT NULL, alarm VARCHAR(64) NOT NULL, digest VARCHAR(64) NOT NULL, text LONGTEXT NOT NULL, revision BIGINT NOT NULL)`,
+	`CREATE TABLE IF NOT EXISTS sluice.revision (id INT PRIMARY KEY, revision BIGINT NOT NULL, digest VARCHAR(64) NOT NULL, definitions BIGINT NOT NULL` + exact,
+	`CREATE TABLE IF NOT EXISTS sluice.projects (name VARCHAR(128) PRIMARY KEY, document LONGTEXT NOT NULL` + exact,
+	`CREATE TABLE IF NOT EXISTS sluice.change_log (revision BIGINT PRIMARY KEY, at VARCHAR(32) NOT NULL, who VARCHAR(255) NOT NULL, statement LONGTEXT NOT NULL, before_change LONGTEXT NOT NULL, after_change LONGTEXT NOT NULL` + exact,
+	`CREATE TABLE IF NOT EXISTS sluice.gateways (id VARCHAR(64) PRIMARY KEY, expires BIGINT NOT NULL, revision BIGINT NOT NULL, definitions BIGINT NOT NULL` + exact,
+	`CREATE TABLE IF NOT EXISTS sluice.audit (id VARCHAR(32) PRIMARY KEY, at VARCHAR(32) NOT NULL, gateway VARCHAR(64) NOT NULL, user_name VARCHAR(255) NOT NULL, host VARCHAR(255) NOT NULL, client VARCHAR(64) NOT NULL, connection_id BIGINT NOT NULL, session_project VARCHAR(128) NOT NULL, task VARCHAR(16) NOT NULL, kind VARCHAR(64) NOT NULL, tier VARCHAR(16) NOT NULL, verdict VARCHAR(16) NOT NULL, rule_name VARCHAR(64) NOT NULL, reason LONGTEXT NOT NULL, flows LONGTEXT NOT NULL, projects LONGTEXT NOT NULL, alarm VARCHAR(64) NOT NULL, digest VARCHAR(64) NOT NULL, text LONGTEXT NOT NULL, revision BIGINT NOT NULL` + exact,
 	`INSERT INTO sluice.revision (id, revision, digest, definitions) VALUES (1, 0, '', 0)`,
 }}
 
@@ -32,7 +36,7 @@ var ErrNewer = errors.New("the sluice schema is of a newer version than this gat
 // migrate brings the schema up to date. Several gateways may start at once: one works, the others wait.
 func migrate(ctx context.Context, pool *warehouse.Pool) error {
 	return pool.Session(ctx, func(t *warehouse.Tx) error {
-		if _, err := t.Exec("CREATE DATABASE IF NOT EXISTS sluice"); err != nil {
+		if _, err := t.Exec("CREATE DATABASE IF NOT EXISTS sluice CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"); err != nil {
 			return fmt.Errorf("create the schema sluice: %w", err)
 		}
 		if rows, err := t.Query("SELECT GET_LOCK('sluice.migrate', 60)"); err == nil {
@@ -48,7 +52,7 @@ func migrate(ctx context.Context, pool *warehouse.Pool) error {
 // step runs the migrations that are missing. Definitions cannot be rolled back, so each version is
 // written down only when all of it is there, and its statements can be run again.
 func step(t *warehouse.Tx) error {
-	if _, err := t.Exec("CREATE TABLE IF NOT EXISTS sluice.meta (name VARCHAR(64) PRIMARY KEY, value VARCHAR(255) NOT NULL)"); err != nil {
+	if _, err := t.Exec("CREATE TABLE IF NOT EXISTS sluice.meta (name VARCHAR(64) PRIMARY KEY, value VARCHAR(255) NOT NULL" + exact); err != nil {
 		return fmt.Errorf("create sluice.meta: %w", err)
 	}
 	version, err := schemaVersion(t)

@@ -70,8 +70,12 @@ func (t *tracer) writeBase(o Object, def *catalog.Object, events []string) {
 		}
 		t.cascade(def, event)
 	}
-	for _, u := range def.Union {
-		t.write(u[0], u[1], events...)
+	// MERGE tables may name each other: each is read once for its events.
+	if key := "write union " + strings.Join(events, " ") + " " + o.String(); !t.written[key] {
+		t.written[key] = true
+		for _, u := range def.Union {
+			t.write(u[0], u[1], events...)
+		}
 	}
 }
 

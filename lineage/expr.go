@@ -40,7 +40,10 @@ func (t *tracer) function(schema, name string) {
 	if schema == "" && t.schema == "" {
 		return
 	}
-	t.routine("function", schema, name)
+	if !t.routine("function", schema, name) && schema != "" && len(t.missing) == 0 {
+		// No function of the warehouse's own stands in a schema: it came since, or the warehouse does not know it either.
+		t.opaque("function %s.%s is not known", schema, name)
+	}
 }
 
 // variable reads or assigns a variable.

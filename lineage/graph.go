@@ -1,10 +1,20 @@
 package lineage
 
-import "sluice/parser"
+import (
+	"strings"
+
+	"sluice/parser"
+)
 
 // Object is a table, view or other named object of the warehouse, spelt as the catalog spells it
 // (lower case when the warehouse folds names).
 type Object struct{ Schema, Name string }
+
+// RoutineObject names a routine where tables are named too: the two may have one name, and a routine's has no case.
+func RoutineObject(schema, name string) Object { return Object{schema, strings.ToLower(name) + "()"} }
+
+// RoutineName gives the name of a routine, and whether the object is one.
+func (o Object) RoutineName() (string, bool) { return strings.CutSuffix(o.Name, "()") }
 
 // String gives schema.name.
 func (o Object) String() string { return o.Schema + "." + o.Name }
@@ -33,7 +43,8 @@ type Source struct {
 	Kind   SourceKind
 	Object Object // of a TableSource or SystemSource; for OpaqueSource what names it, if anything
 	Name   string // of a CarrierSource; detail of an OpaqueSource
-	// Via are the views and routines of project schemas that the data is read through, outermost first.
+	// Via are the views of project schemas that the data is read through, outermost first. Routines are not
+	// among them: a rule for a table or view does not speak of the routine that has the same name.
 	Via []Object
 }
 

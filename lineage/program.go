@@ -61,19 +61,19 @@ func (t *tracer) routine(kind, schema, name string) bool {
 		t.opaque("%s %s: its body cannot be read by Sluice's service account", kind, o)
 	default:
 		t.names[o] = struct{}{}
-		t.run(kind+" "+o.String(), s.Name, &r.Program, o)
+		t.run(kind+" "+o.String(), s.Name, &r.Program)
 	}
 	return true
 }
 
 // trigger reads a trigger's body through, in the schema of its table.
 func (t *tracer) trigger(p *catalog.Program) {
-	t.run("trigger "+p.Schema+"."+p.Name, p.Schema, p, Object{})
+	t.run("trigger "+p.Schema+"."+p.Name, p.Schema, p)
 }
 
 // run reads a stored program's body. Whatever it reads may flow to whatever it or the statement
 // writes: parameters, locals and the return value carry everything.
-func (t *tracer) run(key, schema string, p *catalog.Program, via Object) {
+func (t *tracer) run(key, schema string, p *catalog.Program) {
 	if t.open[key] {
 		return
 	}
@@ -93,9 +93,6 @@ func (t *tracer) run(key, schema string, p *catalog.Program, via Object) {
 		return
 	}
 	defer t.enter(schema, rd)()
-	if via != (Object{}) {
-		t.via = append(t.via[:len(t.via):len(t.via)], via)
-	}
 	t.block(statements, key)
 }
 
@@ -154,7 +151,11 @@ func (t *tracer) program(p *parser.Program) {
 	if reachOf(schema, "") == forbidden {
 		t.forbid(Object{schema, p.Name})
 	}
-	t.g.Effects.Definitions = append(t.g.Effects.Definitions, Object{t.b.fold(schema), ""})
+	defined := Object{t.b.fold(schema), ""}
+	if p.Kind == "function" || p.Kind == "procedure" {
+		defined = RoutineObject(defined.Schema, p.Name)
+	}
+	t.g.Effects.Definitions = append(t.g.Effects.Definitions, defined)
 	t.bodyStaysOut(p)
 }
 

@@ -247,6 +247,12 @@ func (s *Snapshot) Seals() []SealUse {
 	return sortedSeals(out)
 }
 
+// SealTarget is a table or view to be measured, with what a view is read through to: base tables, other views, functions.
+type SealTarget struct {
+	Object lineage.Object
+	Bases  []lineage.Object
+}
+
 // SealTargets lists the tables that a policy of a project names in sealed clauses, to be
 // measured when it is set.
 func (s *Snapshot) SealTargets(project string, e *ExceptionPolicy) []lineage.Object {

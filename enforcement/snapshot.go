@@ -239,6 +239,12 @@ func (s *Snapshot) Project(name string) *Project {
 	return &Project{Name: name}
 }
 
+// Unclaimed tells whether a project is one schema of its own name of which the policy knows nothing.
+func (s *Snapshot) Unclaimed(name string) bool {
+	name = s.fold(name)
+	return s.projects[name] == nil && s.grouped[name] == nil
+}
+
 // Exception gives a project's parsed exception policy, or nil.
 func (s *Snapshot) Exception(name string) *ExceptionPolicy {
 	if c := s.projects[s.fold(name)]; c != nil {
@@ -299,6 +305,16 @@ func (s *Snapshot) role(sub *Subject, c *project) Role {
 		return Admin
 	}
 	return None
+}
+
+// RoleUnder is Role under a policy that may be newer than the snapshot: the one that a change is about to edit.
+func (s *Snapshot) RoleUnder(p *Policy, sub Subject, name string) Role {
+	c := &project{}
+	if have := p.Projects[name]; have != nil {
+		c.owners = s.options.accounts(have.Owners).strict()
+		c.admins = s.options.accounts(have.Admins).strict()
+	}
+	return s.role(&sub, c)
 }
 
 // noCap is the display cap of a result that no project limits.

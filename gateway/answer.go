@@ -144,6 +144,7 @@ func (s *Session) sayAnswer(a *Answer, more, binary bool) error {
 func (s *Session) sayCommandFault(err error) error {
 	var fault *CommandFault
 	if errors.As(err, &fault) {
+		s.state.warnings = []Warning{{"Error", fault.Code, fault.Message}}
 		return s.sayError(fault.Code, fault.State, fault.Message)
 	}
 	return s.sayFault(err)
@@ -153,7 +154,7 @@ func (s *Session) sayCommandFault(err error) error {
 // withheld. It reports false when the warehouse is to answer.
 func (s *Session) shownWarnings(t *trip) (bool, error) {
 	warnings := s.state.warnings
-	if s.state.withheld {
+	if s.state.withheld && warnings == nil {
 		warnings = []Warning{{"Note", 1105, "the warehouse's messages are withheld by Sluice: the statement before read protected data that this session's project may not see"}}
 	}
 	if warnings == nil || t.graph.Kind != "show warnings" || strings.Contains(strings.ToUpper(t.statement.Text), "COUNT") {

@@ -219,6 +219,21 @@ func (s *Session) sayFault(err error) error {
 // syntaxError asks the warehouse to prepare a text that Sluice refused because it cannot read it. It
 // gives the ERR packet when the warehouse cannot parse it either, and nil otherwise: preparing runs nothing.
 func (s *Session) syntaxError(_ context.Context, text string) []byte {
+	return s.prepareError([]byte(text), func(code uint16) bool { return code == wire.ErrParse })
+}
+
+// hopeless are the errors by which the warehouse refuses to run a statement whoever watches: no privilege, no such name,
+// no such syntax.
+var hopeless = map[uint16]bool{1044: true, 1049: true, 1054: true, wire.ErrParse: true, 1109: true, 1136: true, 1142: true, 1143: true, 1146: true, 1227: true, 1288: true, 1356: true, 1370: true, 1471: true}
+
+// hopelessError asks the warehouse to prepare a statement that would break seals or empty packages. What it would refuse
+// anyway must not do so: otherwise anybody could, without a privilege on the table.
+func (s *Session) hopelessError(text []byte) []byte {
+	return s.prepareError(text, func(code uint16) bool { return hopeless[code] })
+}
+
+// prepareError prepares a text and gives the ERR packet if the warehouse answers with one that counts.
+func (s *Session) prepareError(text []byte, counts func(code uint16) bool) []byte {
 	if err := s.send(append([]byte{byte(wire.ComStmtPrepare)}, text...)); err != nil {
 		return nil
 	}
@@ -227,7 +242,7 @@ func (s *Session) syntaxError(_ context.Context, text string) []byte {
 		return nil
 	}
 	if first[0] == wire.HeaderERR {
-		if e, err := wire.ParseERR(first); err == nil && e.Code == wire.ErrParse {
+		if e, err := wire.ParseERR(first); err == nil && counts(e.Code) {
 			return first
 		}
 		return nil

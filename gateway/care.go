@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"sluice/enforcement"
@@ -23,6 +24,9 @@ func overtakes(f *flight) bool {
 	}
 	return len(f.snapshot.SealsAffected(f.graph)) > 0 || len(f.snapshot.PackagesAffected(f.graph)) > 0
 }
+
+// errHopeless says that a statement is not sent: the warehouse told that it would refuse it.
+var errHopeless = errors.New("the warehouse refuses the statement")
 
 // care does it. It reports true when the policy changed by it, so that the statement is judged anew.
 func (s *Session) care(ctx context.Context, f *flight, verified *map[*enforcement.Seal]bool) (bool, error) {
@@ -46,6 +50,12 @@ func (s *Session) care(ctx context.Context, f *flight, verified *map[*enforcemen
 		(*verified)[use.Seal] = true
 	}
 	if overtakes(f) {
+		if f.text != nil {
+			if f.hopeless = s.hopelessError(f.text); f.hopeless != nil {
+				return false, errHopeless
+			}
+			f.text = nil
+		}
 		changed, err := s.g.Commander.BeforeWrite(ctx, f.snapshot, f.graph, s.environment(), f.statement.Text, time.Now())
 		if err != nil || changed {
 			return changed, err
@@ -57,6 +67,18 @@ func (s *Session) care(ctx context.Context, f *flight, verified *map[*enforcemen
 		return false, s.g.Definitions.Announce(ctx, f.graph.Effects.Definitions)
 	}
 	return false, nil
+}
+
+// absent tells whether the schema that a statement creates is not there yet.
+func (s *Session) absent(ctx context.Context, schema string) bool {
+	if schema == "" {
+		return false
+	}
+	absent, err := s.g.Commander.Absent(ctx, schema)
+	if err != nil {
+		s.g.Log.Warn("ask whether a schema is new; it gets no owner", "schema", schema, "error", err)
+	}
+	return absent
 }
 
 // owned makes the one who created a schema its owner.

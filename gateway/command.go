@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,8 +20,8 @@ type Truth interface {
 	Current() *enforcement.Snapshot
 	// Change returns when no gateway decides by an older revision.
 	Change(ctx context.Context, who, statement string, edit func(*enforcement.Policy) error) (*enforcement.Snapshot, error)
-	// Measure records what a table is, under a read lock; bases are a view's tables.
-	Measure(ctx context.Context, schema, table string, bases []lineage.Object) (enforcement.Seal, error)
+	// Seal measures tables under a read lock and calls then with their seals while it holds.
+	Seal(ctx context.Context, targets []enforcement.SealTarget, then func([]enforcement.Seal) error) error
 }
 
 // DecisionLog is the audit as commands need it.
@@ -126,12 +127,17 @@ func (r *commandRun) allowed() *CommandFault {
 	if r.snapshot.Role(r.env.Subject, project) >= wanted {
 		return nil
 	}
+	return r.forbidden(project, wanted, r.snapshot.Project(project))
+}
+
+// forbidden says who may run the command.
+func (r *commandRun) forbidden(project string, wanted enforcement.Role, p *enforcement.Project) *CommandFault {
 	who := "an owner of " + project
 	if wanted == enforcement.Admin {
 		who = "an owner or admin of " + project
 	}
 	owners := "no owner yet: a Super_Administrator sets one with ADD OWNER"
-	if p := r.snapshot.Project(project); p != nil && len(p.Owners) > 0 {
+	if p != nil && len(p.Owners) > 0 {
 		owners = "owners: " + strings.Join(p.Owners, ", ")
 	}
 	return &CommandFault{1142, "42000", fmt.Sprintf("ODPS-0130013:Authorization exception - Authorization Failed [4019], You have NO privilege for this command on {acs:odps:*:projects/%s}. It needs %s (%s)", project, who, owners)}
@@ -148,9 +154,15 @@ func (r *commandRun) record(verdict, reason string) error {
 
 func (r *commandRun) who() string { return r.env.Subject.User + "@" + r.env.Subject.Host }
 
-// edit changes the policy and answers OK.
+// edit changes the policy and answers OK. Whether the subject may is asked again of the policy that is changed: it may
+// be newer than the one that let the command in.
 func (r *commandRun) edit(f func(*enforcement.Policy) error) (*Answer, error) {
-	_, err := r.Policies.Change(r.ctx, r.who(), r.cmd.String(), f)
+	_, err := r.Policies.Change(r.ctx, r.who(), r.cmd.String(), func(x *enforcement.Policy) error {
+		if r.snapshot.RoleUnder(x, r.env.Subject, r.project) < enforcement.RoleFor(r.cmd) {
+			return r.forbidden(r.project, enforcement.RoleFor(r.cmd), x.Projects[r.project])
+		}
+		return f(x)
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -278,7 +290,9 @@ func (r *commandRun) dropPackage(c parser.DropPackage) (*Answer, error) {
 func (r *commandRun) addToPackage(c parser.AddToPackage) (*Answer, error) {
 	item := enforcement.Item{Type: c.Type, Name: c.Object, Privileges: c.Privileges}
 	var warnings []Warning
-	if !strings.Contains(c.Object, "*") {
+	if !sharable(c.Type) {
+		// the policy says why
+	} else if !strings.Contains(c.Object, "*") {
 		found := false
 		for _, schema := range r.snapshot.Schemas(r.project) {
 			def, err := r.definition(schema, c.Object)
@@ -303,6 +317,10 @@ func (r *commandRun) addToPackage(c parser.AddToPackage) (*Answer, error) {
 		a.Warnings = warnings
 	}
 	return a, err
+}
+
+func sharable(kind string) bool {
+	return strings.EqualFold(kind, "table") || strings.EqualFold(kind, "view")
 }
 
 func (r *commandRun) definition(schema, table string) (*catalog.Object, error) {
@@ -332,16 +350,25 @@ func (r *commandRun) setProtection(c parser.SetProtection) (*Answer, error) {
 			return nil, &CommandFault{1105, "HY000", fmt.Sprintf("the policy file %q of the client is empty or cannot be read by the client", c.File)}
 		}
 	}
-	seals, err := r.measure(text)
+	targets, err := r.sealTargets(text)
 	if err != nil {
 		return nil, err
 	}
 	var warnings []string
-	a, err := r.edit(func(x *enforcement.Policy) (err error) {
-		warnings, err = x.SetProtection(r.project, c.Value, text, seals)
+	var a *Answer
+	measured := false
+	err = r.Policies.Seal(r.ctx, targets, func(seals []enforcement.Seal) (err error) {
+		measured = true
+		a, err = r.edit(func(x *enforcement.Policy) (err error) {
+			warnings, err = x.SetProtection(r.project, c.Value, text, seals)
+			return err
+		})
 		return err
 	})
-	if err != nil {
+	switch {
+	case err != nil && !measured:
+		return nil, &CommandFault{1105, "HY000", fmt.Sprintf("%s could not be sealed: %v", tablesOf(targets), err)}
+	case err != nil:
 		return nil, err
 	}
 	for _, w := range warnings {
@@ -350,8 +377,19 @@ func (r *commandRun) setProtection(c parser.SetProtection) (*Answer, error) {
 	return a, nil
 }
 
-// measure seals the tables that an exception names (contract 4).
-func (r *commandRun) measure(text string) ([]enforcement.Seal, error) {
+func tablesOf(targets []enforcement.SealTarget) string {
+	names := make([]string, len(targets))
+	for i := range targets {
+		names[i] = targets[i].Object.String()
+	}
+	if len(names) == 1 {
+		return "the table " + names[0]
+	}
+	return "the tables " + strings.Join(names, ", ")
+}
+
+// sealTargets finds the tables that an exception names (contract 4).
+func (r *commandRun) sealTargets(text string) ([]enforcement.SealTarget, error) {
 	if text == "" {
 		return nil, nil
 	}
@@ -359,7 +397,7 @@ func (r *commandRun) measure(text string) ([]enforcement.Seal, error) {
 	if err != nil {
 		return nil, err
 	}
-	var seals []enforcement.Seal
+	var targets []enforcement.SealTarget
 	for _, o := range r.snapshot.SealTargets(r.project, policy) {
 		def, err := r.definition(o.Schema, o.Name)
 		if err != nil {
@@ -375,16 +413,12 @@ func (r *commandRun) measure(text string) ([]enforcement.Seal, error) {
 		if err != nil {
 			return nil, err
 		}
-		seal, err := r.Policies.Measure(r.ctx, def.Schema, def.Name, bases)
-		if err != nil {
-			return nil, &CommandFault{1105, "HY000", fmt.Sprintf("the table %s.%s could not be sealed: %v", o.Schema, o.Name, err)}
-		}
-		seals = append(seals, seal)
+		targets = append(targets, enforcement.SealTarget{Object: lineage.Object{Schema: def.Schema, Name: def.Name}, Bases: bases})
 	}
-	return seals, nil
+	return targets, nil
 }
 
-// bases are the base tables that a view is read through to.
+// bases are what a view is read through to: base tables, other views, functions.
 func (r *commandRun) bases(def *catalog.Object) ([]lineage.Object, error) {
 	if def.Kind != catalog.View {
 		return nil, nil
@@ -393,5 +427,18 @@ func (r *commandRun) bases(def *catalog.Object) ([]lineage.Object, error) {
 	if err != nil || len(judged) != 1 {
 		return nil, fmt.Errorf("read the view %s.%s through: %w", def.Schema, def.Name, err)
 	}
-	return judged[0].Graph.Reads, nil
+	bases := slices.Clone(judged[0].Graph.Reads)
+	for _, o := range judged[0].Graph.Names {
+		inner, err := r.definition(o.Schema, o.Name)
+		if err != nil {
+			return nil, err
+		}
+		if inner == nil || inner.Kind != catalog.View {
+			o = lineage.RoutineObject(o.Schema, o.Name)
+		}
+		if (o != lineage.Object{Schema: def.Schema, Name: def.Name}) && !slices.Contains(bases, o) {
+			bases = append(bases, o)
+		}
+	}
+	return bases, nil
 }

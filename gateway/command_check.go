@@ -31,6 +31,7 @@ type finding func(severity, finding, detail, advice string)
 
 // checkDefinitions looks at what the project's schemas hold, and at what other schemas make of it.
 func (r *commandRun) checkDefinitions(add finding) error {
+	r.Catalog.Invalidate() // what was made past the gateway a moment ago counts
 	snapshot, err := r.Catalog.Current(r.ctx)
 	if err != nil {
 		return err
@@ -175,8 +176,13 @@ func (r *commandRun) checkAccounts(add finding) {
 	if err != nil {
 		return
 	}
+	powers := map[string][]string{}
 	for _, row := range rows {
-		add("warning", "powerful privilege", value(row, 0)+" holds "+value(row, 1), "it reaches files or streams of the whole warehouse: revoke it unless it is needed")
+		powers[value(row, 0)] = append(powers[value(row, 0)], value(row, 1))
+	}
+	for _, grantee := range slices.Sorted(maps.Keys(powers)) {
+		slices.Sort(powers[grantee])
+		add("warning", "powerful privilege", grantee+" holds "+strings.Join(powers[grantee], ", "), "it reaches files or streams of the whole warehouse: revoke it unless it is needed")
 	}
 }
 

@@ -46,18 +46,32 @@ func (c *Commander) Drifted(ctx context.Context, use enforcement.SealUse, drift 
 	return err
 }
 
-// Created makes the creator of a schema the owner of its project, unless it has one: policy outlives DROP
-// DATABASE.
+// Absent tells whether a schema is not there yet. CREATE DATABASE IF NOT EXISTS succeeds without making one, and its
+// note can be switched off: only this question tells who made a schema.
+func (c *Commander) Absent(ctx context.Context, schema string) (bool, error) {
+	rows, err := c.Warehouse.Query(ctx, "SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = ?", schema)
+	return err == nil && value(firstOf(rows), 0) == "0", err
+}
+
+func firstOf(rows [][]*string) []*string {
+	if len(rows) == 0 {
+		return nil
+	}
+	return rows[0]
+}
+
+// Created makes the creator of a schema the owner of its project, unless the project has a policy already, which outlives
+// DROP DATABASE, or is a group of schemas, whose owner is for a Super_Administrator to name.
 func (c *Commander) Created(ctx context.Context, schema string, env *CommandEnv) error {
 	s := c.Policies.Current()
 	project := s.ProjectOf(schema)
-	if project == "" || env.Subject.User == "" {
-		return nil
-	}
-	if p := s.Project(project); p != nil && len(p.Owners) > 0 {
+	if project == "" || env.Subject.User == "" || !s.Unclaimed(project) {
 		return nil
 	}
 	_, err := c.Policies.Change(ctx, env.Subject.User+"@"+env.Subject.Host, "(CREATE DATABASE) ADD OWNER", func(p *enforcement.Policy) error {
+		if p.Projects[project] != nil {
+			return nil // somebody was first
+		}
 		return p.AddOwner(project, env.Subject.User)
 	})
 	return err

@@ -239,6 +239,12 @@ func (r *commandRun) explainFlow(c parser.ExplainFlow) (*Answer, error) {
 			}
 			a.Rows = append(a.Rows, row)
 		}
+		for _, use := range r.snapshot.SealsAffected(j.Graph) {
+			a.Rows = append(a.Rows, []string{n, "", "", "", use.Project, "", "breaks the seal", use.Seal.Schema + "." + use.Seal.Table})
+		}
+		for _, use := range r.snapshot.PackagesAffected(j.Graph) {
+			a.Rows = append(a.Rows, []string{n, "", "", "", use.Project, "", "leaves package " + use.Package, use.Object.String()})
+		}
 		a.Rows = append(a.Rows, []string{n, "", "", "", "", strings.ToUpper(verdict(&j.Decision)), "read by " + j.Graph.Tier.String(), ""})
 	}
 	return a, nil

@@ -437,15 +437,19 @@ func (t *truth) Change(_ context.Context, who, statement string, edit func(*enfo
 	return s, nil
 }
 
-func (t *truth) Measure(_ context.Context, schema, table string, bases []lineage.Object) (enforcement.Seal, error) {
-	if table == "locked" {
-		return enforcement.Seal{}, errors.New("Lock wait timeout exceeded") //nolint:staticcheck // the warehouse's sentence
+func (t *truth) Seal(_ context.Context, targets []enforcement.SealTarget, then func([]enforcement.Seal) error) error {
+	var seals []enforcement.Seal
+	for _, target := range targets {
+		if target.Object.Name == "locked" {
+			return errors.New("Lock wait timeout exceeded") //nolint:staticcheck // the warehouse's sentence
+		}
+		s := enforcement.Seal{Schema: target.Object.Schema, Table: target.Object.Name, Identity: "1", Rows: 3, Checksum: "c0ffee", Time: moment}
+		for _, b := range target.Bases {
+			s.Bases = append(s.Bases, enforcement.Seal{Schema: b.Schema, Table: b.Name, Identity: "2", Rows: 2, Time: moment})
+		}
+		seals = append(seals, s)
 	}
-	s := enforcement.Seal{Schema: schema, Table: table, Identity: "1", Rows: 3, Checksum: "c0ffee", Time: moment}
-	for _, b := range bases {
-		s.Bases = append(s.Bases, enforcement.Seal{Schema: b.Schema, Table: b.Name, Identity: "2", Rows: 2, Time: moment})
-	}
-	return s, nil
+	return then(seals)
 }
 
 // decisionLog is an audit in memory.
@@ -498,6 +502,8 @@ func (a *accounts) Query(_ context.Context, sql string, args ...any) ([][]*strin
 	}
 	rows := a.users
 	switch {
+	case strings.HasPrefix(sql, "SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = ?"):
+		rows = [][]string{{"0"}}
 	case strings.HasPrefix(sql, "SELECT COUNT(*) FROM mysql.user WHERE user = ?"):
 		n := 0
 		for _, u := range a.users {

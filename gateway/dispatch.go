@@ -183,6 +183,6 @@ func (s *Session) command(ctx context.Context, st *parser.Statement, more, binar
 	if err != nil {
 		return false, s.sayCommandFault(err)
 	}
-	s.state.warnings = answer.Warnings
+	s.state.warnings = append([]Warning{}, answer.Warnings...) // not nil: the warehouse's are of an earlier statement
 	return true, s.sayAnswer(answer, more, binary)
 }

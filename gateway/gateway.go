@@ -206,14 +206,6 @@ func (g *Gateway) Draining() bool { return g.draining.Load() }
 // StartDraining turns readiness off while the listener still accepts (wire.md 3.2, step 1).
 func (g *Gateway) StartDraining() { g.draining.Store(true) }
 
-// Apply is called with each new snapshot, after it became the current one. It returns when no
-// statement that was decided by an older snapshot can still be forwarded; statements in flight
-// that the new snapshot does not permit are killed and recorded (contract 5).
-func (g *Gateway) Apply(ctx context.Context, next *enforcement.Snapshot) error {
-	g.sessions.each(func(s *Session) { s.rejudge(ctx, next) })
-	return nil
-}
-
 // watch looks once a second for clients that vanished while their statement runs.
 func (g *Gateway) watch(ctx context.Context) {
 	if !g.KillOnLoss {

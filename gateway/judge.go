@@ -21,6 +21,8 @@ type flight struct {
 	killed    bool   // a newer policy ended it
 	preparing bool   // only PREPARE: nothing is written yet
 	announced bool   // other gateways know of its definitions
+	text      []byte // what COM_QUERY sends; nil for everything else
+	hopeless  []byte // the ERR packet by which the warehouse would refuse it anyway
 }
 
 // attempts bounds how often a statement is judged anew because the policy changed under it.
@@ -63,8 +65,12 @@ func (s *Session) decide(f *flight, snapshot *enforcement.Snapshot, now time.Tim
 
 // deny turns a permit into a denial for a reason of the gateway's own.
 func (s *Session) deny(f *flight, rule enforcement.Rule, detail string) {
-	f.decision = enforcement.Decision{
-		Effect: enforcement.Deny, Revision: f.decision.Revision, Cap: -1, Recorded: true,
+	f.decision = denial(f.decision.Revision, rule, detail)
+}
+
+func denial(revision uint64, rule enforcement.Rule, detail string) enforcement.Decision {
+	return enforcement.Decision{
+		Effect: enforcement.Deny, Revision: revision, Cap: -1, Recorded: true,
 		Reasons: []enforcement.Reason{{Effect: enforcement.Deny, Rule: rule, Detail: detail}},
 	}
 }
@@ -81,6 +87,11 @@ func (s *Session) commit(ctx context.Context, f *flight, send func() error) (boo
 			s.deny(f, enforcement.NotRecorded, "the decision log cannot be written")
 		}
 	}
+	if f.decision.Permitted() && !s.g.Policies.Fresh(time.Now()) && crosses(f.snapshot, &f.request) {
+		// The process may have been stopped since it decided: others no longer wait for it.
+		s.deny(f, enforcement.Stale, "Sluice cannot renew its lease on the policy")
+		_ = s.record(ctx, f)
+	}
 	if !f.decision.Permitted() {
 		return true, nil
 	}
@@ -95,34 +106,6 @@ func (s *Session) landed() {
 	s.flight = nil
 	s.mu.Unlock()
 	s.pending.Store(0)
-}
-
-// rejudge is called with a new snapshot. Once it holds the lock, no statement that an older
-// snapshot decided can still be sent; one that is under way and no longer permitted is killed.
-func (s *Session) rejudge(ctx context.Context, next *enforcement.Snapshot) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	f := s.flight
-	if f == nil || f.killed || f.graph == nil {
-		return
-	}
-	r := f.request
-	r.Now = time.Now()
-	d := next.Decide(&r)
-	if d.Permitted() {
-		return
-	}
-	f.killed = true
-	late := &flight{statement: f.statement, graph: f.graph, request: r, decision: d, snapshot: next}
-	if err := s.record(ctx, late); err != nil {
-		s.g.Log.Error("record a killed statement", "connection", s.connection, "error", err)
-	}
-	id := s.connection
-	if err := s.g.Warehouse.Kill(ctx, id, true); err != nil {
-		// Without the kill the answer must not arrive either.
-		s.g.Log.Warn("kill a statement that is no longer permitted", "connection", id, "error", err)
-		_ = s.warehouse.Close()
-	}
 }
 
 // crosses tells whether a request holds a flow that some policy could forbid: data of a project
@@ -188,6 +171,7 @@ func (s *Session) raise(ctx context.Context, f *flight, alarm string) {
 // refuse answers with the one ERR packet of a refusal.
 func (s *Session) refuse(f *flight) error {
 	message := enforcement.Refusal(&f.decision, &f.request, f.id)
+	s.state.warnings = []Warning{{"Error", 1142, message}} // the warehouse never saw the statement
 	return s.sayError(1142, "42000", message)
 }
 

@@ -63,6 +63,7 @@ func (s *Session) reread(ctx context.Context, script *lineage.Script, text []byt
 func (s *Session) unreadable(ctx context.Context, packet []byte, err error) error {
 	var command *parser.CommandError
 	if errors.As(err, &command) {
+		s.state.warnings = []Warning{{"Error", 1064, command.Error()}}
 		return s.sayError(1064, "42000", command.Error())
 	}
 	var unread *parser.Error
@@ -125,6 +126,7 @@ type trip struct {
 	named     *named // what a PREPARE names
 	succeeded bool
 	outcome   outcome
+	creates   string // the schema that it creates; "" when that one is there already
 }
 
 // trip decides, records, relays or refuses, and settles.
@@ -146,9 +148,17 @@ func (s *Session) trip(ctx context.Context, t *trip) error {
 			return err
 		}
 	}
+	if schema := t.graph.Effects.CreatesSchema; s.absent(ctx, schema) {
+		t.creates = schema
+	}
 	f := &flight{statement: t.statement, graph: s.expand(t.graph)}
 	f.request = s.request(f.graph)
-	if err := s.judge(ctx, f, func() error { return s.send(t.packet) }); err != nil {
+	if t.command == wire.ComQuery && t.graph.Effects.Dynamic == nil {
+		f.text = t.packet[1:]
+	}
+	if err := s.judge(ctx, f, func() error { return s.send(t.packet) }); errors.Is(err, errHopeless) {
+		return s.client.WritePacket(f.hopeless)
+	} else if err != nil {
 		return err
 	}
 	s.count(f)
@@ -173,7 +183,7 @@ func (s *Session) request(g *lineage.Graph) enforcement.Request {
 // denied answers a statement that may not run. What the warehouse itself would not even parse is
 // answered with the warehouse's syntax error: that helps the client more and tells no data.
 func (s *Session) denied(ctx context.Context, t *trip, f *flight) error {
-	if t.graph.Refused != "" && t.graph.Tier == parser.TierTokens && t.command == wire.ComQuery {
+	if t.graph.Tier == parser.TierTokens && (t.command == wire.ComQuery || t.command == wire.ComStmtPrepare) {
 		if e := s.syntaxError(ctx, t.statement.Text); e != nil {
 			return s.client.WritePacket(e)
 		}
@@ -193,8 +203,8 @@ func (s *Session) settle(ctx context.Context, t *trip, f *flight) {
 	s.state.schemaStale = s.state.schemaStale || e.Use != "" || e.DropsSchema != "" || t.graph.Refused != ""
 	s.state.settleTemporary(e, t.succeeded)
 	s.settleNamed(t)
-	if t.succeeded && e.CreatesSchema != "" {
-		s.owned(ctx, e.CreatesSchema)
+	if t.succeeded && t.creates != "" {
+		s.owned(ctx, t.creates)
 	}
 	if len(e.Definitions) > 0 {
 		s.g.Definitions.Invalidate()

@@ -93,8 +93,9 @@ func (s *Store) ReadEntries(ctx context.Context, where []audit.Clause, limit int
 			return nil, fmt.Errorf("the flow log has no operator %q", c.Op)
 		}
 		if column == "projects" && c.Op == "=" {
-			q += "CONCAT(',', projects, ',') LIKE ?"
-			args = append(args, "%,"+c.Value+",%")
+			// By bytes, not by LIKE: a project may be called % or a_b, and its owner sees the entries of no other.
+			q += "LOCATE(CAST(? AS BINARY), CAST(CONCAT(',', projects, ',') AS BINARY)) > 0"
+			args = append(args, ","+c.Value+",")
 			continue
 		}
 		q += column + " " + c.Op + " ?"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -15,34 +16,67 @@ import (
 	"sluice/warehouse"
 )
 
-// Measure records what a table is now: identity, definition, number of rows, checksum up to the configured
-// size. A read lock is held meanwhile, so that a transaction which wrote to the table before is over. bases
-// are the tables of a view.
-func (s *Store) Measure(ctx context.Context, schema, table string, bases []lineage.Object) (enforcement.Seal, error) {
-	var seal enforcement.Seal
-	err := s.o.Pool.Session(ctx, func(t *warehouse.Tx) error {
-		names := quoted(schema, table) + " READ"
-		for _, b := range bases {
-			names += ", " + quoted(b.Schema, b.Name) + " READ"
-		}
-		if _, err := t.Exec("LOCK TABLES " + names); err != nil {
-			return fmt.Errorf("lock %s.%s to seal it: %w", schema, table, err)
-		}
-		defer func() { _, _ = t.Exec("UNLOCK TABLES") }()
-		var err error
-		if seal, err = s.measure(t, schema, table); err != nil {
+// sealWait is how long a seal waits for transactions that wrote to its table, in seconds. Who writes to the table waits
+// behind it meanwhile.
+const sealWait = 10
+
+// Seal records what tables are now: identity, definition, number of rows, checksum up to the configured size. They
+// are under a read lock from before they are measured until then has returned: a transaction that wrote to one of them
+// before is over, and nothing is written to them until every gateway knows the seals, if then sees to that.
+func (s *Store) Seal(ctx context.Context, targets []enforcement.SealTarget, then func([]enforcement.Seal) error) error {
+	if len(targets) == 0 {
+		return then(nil)
+	}
+	// One at a time: each holds a connection while then needs others.
+	s.sealing.Lock()
+	defer s.sealing.Unlock()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 4*s.o.Lease+2*time.Minute)
+	defer cancel()
+	return s.o.Pool.Session(ctx, func(t *warehouse.Tx) error {
+		unlock, err := lock(t, targets)
+		if err != nil {
 			return err
 		}
-		for _, b := range bases {
-			base, err := s.measure(t, b.Schema, b.Name)
-			if err != nil {
+		defer unlock()
+		seals := make([]enforcement.Seal, len(targets))
+		for i, target := range targets {
+			if seals[i], err = s.measure(t, target.Object.Schema, target.Object.Name); err != nil {
 				return err
 			}
-			seal.Bases = append(seal.Bases, base)
+			for _, b := range target.Bases {
+				base, err := s.measure(t, b.Schema, b.Name)
+				if err != nil {
+					return err
+				}
+				seals[i].Bases = append(seals[i].Bases, base)
+			}
 		}
-		return nil
+		return then(seals)
 	})
-	return seal, err
+}
+
+// lock takes a read lock on every table and view of the targets.
+func lock(t *warehouse.Tx, targets []enforcement.SealTarget) (unlock func(), err error) {
+	var names []string
+	seen := map[lineage.Object]bool{}
+	for i := range targets {
+		for _, o := range append([]lineage.Object{targets[i].Object}, targets[i].Bases...) {
+			if seen[o] {
+				continue
+			}
+			seen[o] = true
+			if _, routine := o.RoutineName(); !routine {
+				names = append(names, quoted(o.Schema, o.Name)+" READ")
+			}
+		}
+	}
+	if _, err := t.Exec(fmt.Sprintf("SET SESSION lock_wait_timeout = %d", sealWait)); err == nil {
+		defer func() { _, _ = t.Exec("SET SESSION lock_wait_timeout = DEFAULT") }()
+	}
+	if _, err := t.Exec("LOCK TABLES " + strings.Join(names, ", ")); err != nil {
+		return nil, fmt.Errorf("lock %s to seal it: %w", targets[0].Object, err)
+	}
+	return func() { _, _ = t.Exec("UNLOCK TABLES") }, nil
 }
 
 func quoted(schema, name string) string {
@@ -55,12 +89,15 @@ func (s *Store) measure(t *warehouse.Tx, schema, table string) (enforcement.Seal
 	fail := func(err error) (enforcement.Seal, error) {
 		return seal, fmt.Errorf("measure %s.%s: %w", schema, table, err)
 	}
+	if name, is := (lineage.Object{Name: table}).RoutineName(); is {
+		return routine(t, seal, name)
+	}
 	rows, err := t.Query("SELECT create_time, table_type, data_length FROM information_schema.tables WHERE table_schema = ? AND table_name = ?", schema, table)
 	if err != nil {
 		return fail(err)
 	}
 	if len(rows) != 1 {
-		return fail(fmt.Errorf("there is no such table"))
+		return fail(errGone)
 	}
 	seal.Identity = value(rows[0], 0) + tableID(t, schema, table)
 	view := strings.Contains(strings.ToUpper(value(rows[0], 1)), "VIEW")
@@ -85,6 +122,28 @@ func (s *Store) measure(t *warehouse.Tx, schema, table string) (enforcement.Seal
 	}
 	return seal, nil
 }
+
+// routine is measure for a function that a view calls: its definition.
+func routine(t *warehouse.Tx, seal enforcement.Seal, name string) (enforcement.Seal, error) {
+	rows, err := t.Query("SELECT routine_type, created, security_type, sql_mode, dtd_identifier, routine_definition FROM information_schema.routines WHERE routine_schema = ? AND routine_name = ? ORDER BY routine_type", seal.Schema, name)
+	if err == nil && len(rows) == 0 {
+		err = errGone
+	}
+	if err != nil {
+		return seal, fmt.Errorf("measure %s.%s: %w", seal.Schema, seal.Table, err)
+	}
+	sum := sha256.New()
+	for _, row := range rows {
+		for i := range row {
+			fmt.Fprintf(sum, "%q,", value(row, i))
+		}
+	}
+	seal.Definition = hex.EncodeToString(sum.Sum(nil))
+	return seal, nil
+}
+
+// errGone says that what was sealed is not there.
+var errGone = errors.New("there is no such table")
 
 // autoIncrement is the counter in a table's definition: it moves without a change of the definition.
 var autoIncrement = regexp.MustCompile(` AUTO_INCREMENT=\d+`)
@@ -120,7 +179,7 @@ func (s *Store) compare(t *warehouse.Tx, seal *enforcement.Seal) (string, error)
 	now, err := s.measure(t, seal.Schema, seal.Table)
 	name := seal.Schema + "." + seal.Table
 	switch {
-	case err != nil && strings.Contains(err.Error(), "no such table"):
+	case errors.Is(err, errGone):
 		return name + " is gone", nil
 	case err != nil:
 		return "", err

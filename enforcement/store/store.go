@@ -44,6 +44,7 @@ type Store struct {
 	current atomic.Pointer[enforcement.Snapshot]
 	lease   atomic.Pointer[time.Time] // until when the lease holds; nil: there is none
 	loading sync.Mutex
+	sealing sync.Mutex
 	applied uint64 // the revision that Apply took in, under loading
 	serial  int64  // definitions serial that was heard, under loading
 	others  atomic.Int32

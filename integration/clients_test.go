@@ -22,6 +22,14 @@ func run(t testing.TB, stdin string, name string, args ...string) string {
 	return out
 }
 
+// tryIn runs a client program in a folder and gives what it printed, errors too.
+func tryIn(dir, stdin, name string, args ...string) string {
+	cmd := exec.Command(name, args...)
+	cmd.Dir, cmd.Stdin = dir, strings.NewReader(stdin)
+	out, _ := cmd.CombinedOutput()
+	return string(out)
+}
+
 func try(stdin, name string, args ...string) (string, error) {
 	cmd := exec.Command(name, args...)
 	cmd.Stdin = strings.NewReader(stdin)

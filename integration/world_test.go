@@ -56,7 +56,12 @@ func (w *world) as(t testing.TB, user, schema string) *client {
 
 func dialAs(t testing.TB, addr, user, schema string) *client {
 	t.Helper()
-	db, err := sql.Open("mysql", servers.DSN(addr, user, accounts[user], schema))
+	return dialWith(t, addr, user, accounts[user], schema)
+}
+
+func dialWith(t testing.TB, addr, user, password, schema string) *client {
+	t.Helper()
+	db, err := sql.Open("mysql", servers.DSN(addr, user, password, schema))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"database/sql"
 	"fmt"
 	"net"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -184,15 +185,15 @@ func MariaDB(t testing.TB, args ...string) *Server {
 	daemon := program(t, "mariadbd", "mariadb-server-core")
 	dir := scratch(t)
 	port := FreePort(t)
-	fast := []string{"--no-defaults", "--user=" + username(), "--datadir=" + filepath.Join(dir, "data"), "--skip-log-bin",
+	// A MariaDB that starts deletes every #sql file of its tmpdir, those of other servers too, which crash by it.
+	fast := []string{"--no-defaults", "--user=" + username(), "--datadir=" + filepath.Join(dir, "data"), "--tmpdir=" + dir, "--skip-log-bin",
 		"--innodb-log-file-size=4M", "--innodb-buffer-pool-size=16M", "--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=0",
 		"--innodb-use-native-aio=0", "--innodb-flush-method=nosync", "--aria-pagecache-buffer-size=8M", "--performance-schema=OFF", "--skip-name-resolve"}
 	if out, err := exec.Command(install, append(fast, "--auth-root-authentication-method=normal", "--skip-test-db", "--cross-bootstrap")...).CombinedOutput(); err != nil {
 		t.Fatalf("mariadb-install-db: %v\n%s", err, out)
 	}
 	socket := filepath.Join(dir, "s.sock")
-	// A MariaDB that starts deletes every #sql file of its tmpdir, those of other servers too, which crash by it.
-	all := append(append([]string{}, fast...), "--tmpdir="+dir, "--bind-address=127.0.0.1", "--port="+strconv.Itoa(port), "--socket="+socket, "--pid-file="+filepath.Join(dir, "pid"), "--plugin-maturity=unknown", "--local-infile=ON", "--max-connections=400")
+	all := append(append([]string{}, fast...), "--bind-address=127.0.0.1", "--port="+strconv.Itoa(port), "--socket="+socket, "--pid-file="+filepath.Join(dir, "pid"), "--plugin-maturity=unknown", "--local-infile=ON", "--max-connections=400")
 	all = append(all, args...)
 	s := start(t, "MariaDB", dir, func() error { return ping(socket) }, daemon, all...)
 	s.Addr, s.Socket = "127.0.0.1:"+strconv.Itoa(port), socket
@@ -317,5 +318,5 @@ func (s *Server) Root(t testing.TB) *sql.DB {
 
 // DSN is a data source name for an account at an address.
 func DSN(addr, user, password, schema string) string {
-	return fmt.Sprintf("%s:%s@tcp(%s)/%s?allowNativePasswords=true&allowCleartextPasswords=false&multiStatements=true&interpolateParams=false", user, password, addr, schema)
+	return fmt.Sprintf("%s:%s@tcp(%s)/%s?allowNativePasswords=true&allowCleartextPasswords=false&multiStatements=true&interpolateParams=false", user, password, addr, url.PathEscape(schema))
 }

@@ -99,7 +99,13 @@ func (t *tracer) finish() *Graph {
 func sortGraph(g *Graph) {
 	sort.Slice(g.Reads, func(i, j int) bool { return g.Reads[i].String() < g.Reads[j].String() })
 	sort.Slice(g.Names, func(i, j int) bool { return g.Names[i].String() < g.Names[j].String() })
-	sort.Slice(g.Writes, func(i, j int) bool { return g.Writes[i].Object.String() < g.Writes[j].Object.String() })
+	sort.Slice(g.Writes, func(i, j int) bool {
+		a, b := &g.Writes[i], &g.Writes[j]
+		if a.Object != b.Object {
+			return a.Object.String() < b.Object.String()
+		}
+		return a.Definition && !b.Definition
+	})
 	sort.Slice(g.Flows, func(i, j int) bool { return g.Flows[i].key() < g.Flows[j].key() })
 	sort.Strings(g.Carriers)
 	sort.Strings(g.Opaque)

@@ -11,7 +11,7 @@ LDFLAGS := -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 FUZZTIME ?= 30s
 DEMO := go run -C cmd/demo -tags gms_pure_go .
 
-.PHONY: build test setup lint unit demo-test demo bench fuzz soak coverage-sql clean
+.PHONY: build test setup lint unit demo-test demo bench test-compose fuzz soak coverage-sql clean
 
 build:
 	go build -ldflags '$(LDFLAGS)' -o bin/proxy ./cmd/proxy
@@ -37,6 +37,10 @@ demo:
 
 bench:
 	go test -run '^$$' -bench . -benchmem ./parser ./lineage/... ./enforcement ./gateway/...
+
+# The black-box cases against the system of docker-compose.yml, which is brought up and taken down.
+test-compose: setup
+	SLUICE_COMPOSE=1 CI=true go test -count=1 -timeout 30m -v -run 'Vectors|Clients|SideDoors|Benign|DisplayCap|Kill' ./integration
 
 # Every fuzz target for FUZZTIME each; none found is an error.
 fuzz:

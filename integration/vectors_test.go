@@ -8,8 +8,12 @@ import (
 	"sluice/integration/servers"
 )
 
-// engines runs a test before each warehouse.
+// engines runs a test before each warehouse, or in the system of docker-compose.yml (`make test-compose`).
 func engines(t *testing.T, f func(t *testing.T, w *world)) {
+	if os.Getenv("SLUICE_COMPOSE") != "" {
+		t.Run("composed", func(t *testing.T) { f(t, composedWorld(t)) })
+		return
+	}
 	for _, e := range []struct {
 		name  string
 		start func(testing.TB, ...string) *servers.Server
@@ -61,11 +65,12 @@ func TestVectors(t *testing.T) {
 		alice.do(ctas)
 		alice.do("DROP TABLE prj2.x")
 		bob.refused(ctas)
-		w.warehouse.Exec(t, "REVOKE ALL ON myprj.* FROM 'alice'@'127.0.0.1'", "FLUSH PRIVILEGES") // 11
+		account := w.account(t, "alice")
+		w.warehouse.Exec(t, "REVOKE ALL ON myprj.* FROM "+account, "FLUSH PRIVILEGES") // 11
 		if m := w.as(t, "alice", "prj2").failed(1142, ctas); strings.Contains(m, "4021") {
 			t.Errorf("without SELECT the warehouse's own error is expected: %s", m)
 		}
-		w.warehouse.Exec(t, "GRANT ALL ON myprj.* TO 'alice'@'127.0.0.1'")
+		w.warehouse.Exec(t, "GRANT ALL ON myprj.* TO "+account)
 		alice = w.as(t, "alice", "prj2")
 		alice.refused("CREATE TABLE prj2.x AS SELECT a.* FROM myprj.table1 a JOIN myprj.other b ON a.id = b.id") // 14
 		owner.do(`SET ProjectProtection = true WITH EXCEPTION '{"Version":"1","Statement":[{"Effect":"Allow","Principal":"alice","Action":"odps:Select","Resource":"acs:odps:*:projects/myprj/tables/table1","Condition":{"StringEquals":{"odps:TaskType":"SQL"}}}]}'`)

@@ -29,17 +29,42 @@ var accounts = map[string]string{"owner": "o-pass", "alice": "a-pass", "bob": "b
 func newWorld(t testing.TB, warehouse *servers.Server, extra string) *world {
 	t.Helper()
 	warehouse.Prepare(t)
+	fill(t, warehouse, "127.0.0.1")
+	w := &world{warehouse: warehouse, gateway: servers.StartGateway(t, warehouse, servers.Redis(t).Addr, extra)}
+	w.as(t, "super", "myprj").do("ADD OWNER owner")
+	return w
+}
+
+// composedWorld is the world in the system of docker-compose.yml.
+func composedWorld(t testing.TB) *world {
+	t.Helper()
+	w := &world{}
+	w.warehouse, w.gateway = servers.Compose(t, "../docker-compose.yml", "testdata/docker-compose.test.yml")
+	w.warehouse.Exec(t, "DROP DATABASE myprj", "DROP DATABASE prj2", "DROP USER owner", "DROP USER alice", "DROP USER bob")
+	fill(t, w.warehouse, "%")
+	w.as(t, "super", "myprj").do("ADD OWNER owner")
+	return w
+}
+
+// fill makes the projects and the accounts, which come from host.
+func fill(t testing.TB, warehouse *servers.Server, host string) {
+	t.Helper()
 	warehouse.Exec(t, "CREATE DATABASE myprj", "CREATE DATABASE prj2", "CREATE DATABASE prj3",
 		"CREATE TABLE myprj.table1 (id INT PRIMARY KEY, v VARCHAR(100))", "INSERT INTO myprj.table1 VALUES (1, '"+canary+"'), (2, 'two')",
 		"CREATE TABLE myprj.other (id INT PRIMARY KEY, v VARCHAR(100))", "INSERT INTO myprj.other VALUES (1, '"+canary+"')",
 		"CREATE TABLE prj2.t (id INT, v VARCHAR(100))", "INSERT INTO prj2.t VALUES (7, 'seven')", "CREATE TABLE prj3.t (id INT, v VARCHAR(100))")
 	for user, password := range accounts {
-		warehouse.Exec(t, "CREATE USER '"+user+"'@'127.0.0.1' IDENTIFIED BY '"+password+"'",
-			"GRANT ALL ON myprj.* TO '"+user+"'@'127.0.0.1'", "GRANT ALL ON prj2.* TO '"+user+"'@'127.0.0.1'", "GRANT ALL ON prj3.* TO '"+user+"'@'127.0.0.1'")
+		account := "'" + user + "'@'" + host + "'"
+		warehouse.Exec(t, "CREATE USER "+account+" IDENTIFIED BY '"+password+"'",
+			"GRANT ALL ON myprj.* TO "+account, "GRANT ALL ON prj2.* TO "+account, "GRANT ALL ON prj3.* TO "+account)
 	}
-	w := &world{warehouse: warehouse, gateway: servers.StartGateway(t, warehouse, servers.Redis(t).Addr, extra)}
-	w.as(t, "super", "myprj").do("ADD OWNER owner")
-	return w
+}
+
+// account gives the warehouse's name of an account.
+func (w *world) account(t testing.TB, user string) string {
+	t.Helper()
+	name := w.as(t, user, "prj2").do("SELECT CURRENT_USER()")[0]
+	return "'" + strings.Replace(name, "@", "'@'", 1) + "'"
 }
 
 // client is one connection through the gateway.

@@ -29,6 +29,7 @@ type Server struct {
 	Addr   string // host:port
 	Socket string
 	Dir    string
+	root   string // the data source name of root, "" for the socket
 	cmd    *exec.Cmd
 	log    string
 	ended  chan struct{}
@@ -309,7 +310,11 @@ func (s *Server) Exec(t testing.TB, statements ...string) {
 // Root gives connections as root, past any gateway.
 func (s *Server) Root(t testing.TB) *sql.DB {
 	t.Helper()
-	db, err := sql.Open("mysql", "root@unix("+s.Socket+")/?multiStatements=true")
+	root := s.root
+	if root == "" {
+		root = "root@unix(" + s.Socket + ")/"
+	}
+	db, err := sql.Open("mysql", root+"?multiStatements=true")
 	if err != nil {
 		t.Fatal(err)
 	}

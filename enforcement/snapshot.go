@@ -40,7 +40,6 @@ type Snapshot struct {
 	protected int
 	seals     map[lineage.Object][]SealUse // by sealed table and base
 	shared    map[lineage.Object][]PackageUse
-	defaults  *Project
 }
 
 // project is one compiled project.

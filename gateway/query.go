@@ -118,7 +118,6 @@ func (s *Session) scope() lineage.Scope {
 type trip struct {
 	statement *parser.Statement
 	graph     *lineage.Graph
-	schema    string // what the statement resolves by when it is not the session's (prepared); "" for that
 	command   wire.Command
 	packet    []byte // what is sent
 	more      bool   // another statement of the same text follows

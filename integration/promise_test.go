@@ -73,7 +73,7 @@ type sessions struct {
 func (s *sessions) apply(context.Context, *enforcement.Snapshot) error {
 	for i := range s.locks {
 		s.locks[i].Lock()
-		s.locks[i].Unlock() //nolint:staticcheck // to have held it is all
+		s.locks[i].Unlock() //lint:ignore SA2001 to have held it is all
 	}
 	return nil
 }

@@ -46,7 +46,7 @@ func (d *Definitions) Load(_ context.Context, schema string) (*catalog.Schema, e
 // Clock never moves: definitions of a text do not change.
 func (d *Definitions) Clock(context.Context) (string, error) { return "static", nil }
 
-// Folds: names are folded to lower case.
+// Folds tells that names are folded to lower case.
 func (d *Definitions) Folds(context.Context) (bool, error) { return true, nil }
 
 // Schemas lists the schemas that the text names.

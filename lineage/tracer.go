@@ -29,7 +29,6 @@ type tracer struct {
 	ctes     *cteScope
 	via      []Object
 	implicit int
-	depth    int
 	open     map[string]bool // views and routines that are being read: cycles end here
 	written  map[string]bool // objects whose triggers and cascades were read
 	prepared map[string]string

@@ -75,14 +75,6 @@ func walk(n ast.Node, enter func(ast.Node) bool) {
 	walkValue(v, enter)
 }
 
-// below walks over the nodes under n without n itself.
-func below(n ast.Node, enter func(ast.Node) bool) {
-	v := reflect.ValueOf(n)
-	if v.Kind() == reflect.Pointer && !v.IsNil() && v.Elem().Kind() == reflect.Struct {
-		walkFields(v.Elem(), enter)
-	}
-}
-
 func walkValue(v reflect.Value, enter func(ast.Node) bool) {
 	switch v.Kind() {
 	case reflect.Interface:

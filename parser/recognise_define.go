@@ -30,7 +30,6 @@ func recogniseCreateTable(s *scan) bool {
 		s.st.Node = in.Node
 		s.st.Extra = in.Extra
 		s.st.Extra.Table = table
-		e = &s.st.Extra
 		return s.tableNames(s.i, sel)
 	}
 	return s.tableNames(s.i, s.last())

@@ -87,7 +87,6 @@ type stepSeen struct {
 type walked struct {
 	steps    []stepSeen
 	out      []byte // what a relay would have written
-	rows     []int64
 	outcomes []Outcome
 	sequence uint8
 	done     bool

@@ -51,5 +51,9 @@ fuzz:
 soak:
 	SLUICE_SOAK=1 go test -race -run Promise -timeout 2h -count 1 ./integration
 
+# What share of the statements of MariaDB's own test suite is read and decided; writes docs/coverage.md.
+coverage-sql:
+	bash scripts/coverage-sql.sh
+
 clean:
 	rm -rf bin

@@ -23,9 +23,12 @@ func (s *Session) prepare(ctx context.Context, packet []byte) error {
 	if err != nil {
 		return s.unreadablePrepare(ctx, packet, err)
 	}
-	if len(script.Statements) != 1 {
-		// Nothing, or several statements: the warehouse prepares neither.
-		return s.forward(ctx, wire.ComStmtPrepare, packet, nil, answerOptions{})
+	switch len(script.Statements) {
+	case 1:
+	case 0:
+		return s.forward(ctx, wire.ComStmtPrepare, packet, nil, answerOptions{}) // the warehouse prepares nothing either
+	default:
+		return s.unreadablePrepare(ctx, packet, errSeveral)
 	}
 	st := &script.Statements[0]
 	if st.Command != nil {

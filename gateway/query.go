@@ -18,10 +18,11 @@ func (s *Session) query(ctx context.Context, packet []byte) error {
 		return s.unreadable(ctx, packet, err)
 	}
 	n := len(script.Statements)
-	if n == 0 || (n > 1 && !s.state.multi) {
-		// Nothing to run, or a batch from a client that did not announce batches: the warehouse,
-		// told the same capabilities, refuses it with its own words.
-		return s.forward(ctx, wire.ComQuery, packet, nil, answerOptions{})
+	if n == 0 {
+		return s.forward(ctx, wire.ComQuery, packet, nil, answerOptions{}) // nothing to run
+	}
+	if n > 1 && !s.state.multi {
+		return s.unreadable(ctx, packet, errSeveral)
 	}
 	for i := range script.Statements {
 		more := i < n-1
@@ -41,6 +42,10 @@ func (s *Session) query(ctx context.Context, packet []byte) error {
 	}
 	return nil
 }
+
+// errSeveral is a batch from a client that announced none. The warehouse takes the text for one statement: a
+// syntax error to it, or a statement that holds semicolons and that was cut wrongly here.
+var errSeveral = &parser.Error{Construct: "text", Reason: "it reads as several statements, and the client did not announce batches", Line: 1, Column: 1}
 
 // parse is step 2. What the text depends on is asked of the warehouse first when it may have changed.
 func (s *Session) parse(ctx context.Context, text []byte) (*lineage.Script, error) {

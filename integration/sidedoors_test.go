@@ -46,8 +46,8 @@ func TestSideDoors(t *testing.T) {
 		families, refused := map[string]bool{}, 0
 		for _, a := range attempts(t) {
 			families[a.family] = true
-			for _, binary := range []bool{false, true} {
-				refused += w.attempt(t, owner, a, binary)
+			for _, how := range []manner{asText, prepared, oneStatement} {
+				refused += w.attempt(t, owner, a, how)
 			}
 			w.rested(t, a)
 		}
@@ -58,20 +58,33 @@ func TestSideDoors(t *testing.T) {
 	})
 }
 
-// attempt runs one try on a connection of its own, in the text or the binary protocol.
-func (w *world) attempt(t *testing.T, owner *client, a attempt, binary bool) (refused int) {
+// manner is how a client sends its statements.
+type manner int
+
+const (
+	asText       manner = iota
+	prepared            // over the binary protocol
+	oneStatement        // as text, without having announced that a text may hold several
+)
+
+// attempt runs one try on a connection of its own.
+func (w *world) attempt(t *testing.T, owner *client, a attempt, how manner) (refused int) {
 	t.Helper()
-	alice := w.as(t, "alice", "prj2")
+	options := ""
+	if how == oneStatement {
+		options = "&multiStatements=false"
+	}
+	alice := dialAs(t, w.gateway.Addr, "alice", "prj2", options)
 	for _, q := range a.statements {
 		if rest, ok := strings.CutPrefix(q, "as owner: "); ok {
-			if !binary {
+			if how == asText {
 				owner.do(rest)
 			}
 			continue
 		}
 		var rows []string
 		var err error
-		if binary && !strings.Contains(q, "?") {
+		if how == prepared && !strings.Contains(q, "?") {
 			rows, err = alice.prepared(q)
 		} else {
 			rows, err = alice.try(q)

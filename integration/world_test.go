@@ -79,14 +79,14 @@ func (w *world) as(t testing.TB, user, schema string) *client {
 	return dialAs(t, w.gateway.Addr, user, schema)
 }
 
-func dialAs(t testing.TB, addr, user, schema string) *client {
+func dialAs(t testing.TB, addr, user, schema string, options ...string) *client {
 	t.Helper()
-	return dialWith(t, addr, user, accounts[user], schema)
+	return dialWith(t, addr, user, accounts[user], schema, options...)
 }
 
-func dialWith(t testing.TB, addr, user, password, schema string) *client {
+func dialWith(t testing.TB, addr, user, password, schema string, options ...string) *client {
 	t.Helper()
-	db, err := sql.Open("mysql", servers.DSN(addr, user, password, schema))
+	db, err := sql.Open("mysql", servers.DSN(addr, user, password, schema)+strings.Join(options, ""))
 	if err != nil {
 		t.Fatal(err)
 	}

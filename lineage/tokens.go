@@ -25,12 +25,7 @@ func (t *tracer) tokens(st *parser.Statement) {
 	}
 	names := map[string]bool{}
 	st.Names(func(name string, _, _ bool) { names[name] = true })
-	for _, token := range st.Tokens {
-		if token.Kind == parser.UserVariable {
-			t.carrierSource(st.Text[token.Start:token.End])
-			t.carrierSink(strings.ToLower(st.Text[token.Start:token.End]))
-		}
-	}
+	t.hidden(st)
 	schemas := map[string]bool{}
 	if t.schema != "" {
 		schemas[t.schema] = true
@@ -52,6 +47,45 @@ func (t *tracer) tokens(st *parser.Statement) {
 	}
 	for schema := range schemas {
 		t.touch(schema, names)
+		for name := range names {
+			t.carried(schema, name)
+		}
+	}
+	if st.Spells("HANDLER") {
+		for name := range names {
+			t.carrierSource("handler " + strings.ToLower(name))
+		}
+	}
+}
+
+// carried adds what a name may mean besides the catalog's objects: a temporary table, whether this session is
+// known to have it or not.
+func (t *tracer) carried(schema, name string) {
+	o := Object{t.b.fold(schema), t.b.fold(name)}
+	if carrier, _, is := t.temporary(o); is {
+		t.carrierSource(carrier)
+		t.carrierSink(carrier)
+	}
+}
+
+// hidden adds what stands in no name of a statement: session state, texts that it runs, server files.
+func (t *tracer) hidden(st *parser.Statement) {
+	st.Variables(func(name string) {
+		t.carrierSource(name)
+		t.carrierSink(name)
+	})
+	if st.Spells("LAST_INSERT_ID") {
+		t.carrierSource("last_insert_id")
+		t.carrierSink("last_insert_id")
+	}
+	if st.Spells("DIAGNOSTICS", "WARNINGS", "ERRORS", "RESIGNAL") {
+		t.carrierSource("diagnostics")
+	}
+	if st.Spells("PREPARE", "EXECUTE", "CALL") {
+		t.opaque("a statement that may run a text or a routine, in a form that is not understood")
+	}
+	if st.Spells("INFILE", "TABLESPACE", "BINLOG", "BACKUP") {
+		t.opaque("a statement that may read files, in a form that is not understood")
 	}
 }
 

@@ -117,15 +117,22 @@ func compound(text string, tokens []Token) bool {
 		}
 		return false
 	}
-	if at(0, "BEGIN") && at(1, "NOT") || at(0, "IF", "CASE", "WHILE", "LOOP", "REPEAT", "FOR", "DECLARE") {
+	switch {
+	case at(0, "BEGIN") && at(1, "NOT"), at(0, "IF", "CASE", "WHILE", "LOOP", "REPEAT", "FOR", "DECLARE"):
 		return true
-	}
-	if !at(0, "CREATE", "ALTER") {
+	case at(0, "SET") && at(1, "STATEMENT"): // SET STATEMENT … FOR BEGIN NOT ATOMIC …
+		for i := 2; i < len(tokens) && !at(i, ";"); i++ {
+			if at(i, "FOR") && compound(text, tokens[i+1:]) {
+				return true
+			}
+		}
+		return false
+	case !at(0, "CREATE", "ALTER"):
 		return false
 	}
 	for i := 1; i < len(tokens) && i < 24; i++ {
 		if at(i, "PROCEDURE", "FUNCTION", "TRIGGER", "EVENT", "PACKAGE") {
-			return hasBegin(text, tokens[i:])
+			return hasBlock(text, tokens[i:])
 		}
 		if at(i, "TABLE", "VIEW", "INDEX", "DATABASE", "SCHEMA", "USER", "(") && !at(i-1, "=") {
 			return false
@@ -134,43 +141,19 @@ func compound(text string, tokens []Token) bool {
 	return false
 }
 
-func hasBegin(text string, tokens []Token) bool {
-	for _, t := range tokens {
-		if t.is(text, ";") {
+// hasBlock tells whether a definition's body opens a block before its first semicolon.
+func hasBlock(text string, tokens []Token) bool {
+	for i, t := range tokens {
+		switch {
+		case t.is(text, ";"):
 			return false
-		}
-		for _, w := range []string{"BEGIN", "IF", "CASE", "WHILE", "LOOP", "REPEAT"} {
-			if t.is(text, w) && w != "IF" || t.is(text, "THEN") {
-				return true
-			}
+		case t.is(text, "BEGIN"), t.is(text, "CASE"), t.is(text, "WHILE"), t.is(text, "LOOP"), t.is(text, "REPEAT"), t.is(text, "THEN"):
+			return true
+		case t.is(text, "FOR") && i+2 < len(tokens) && tokens[i+2].is(text, "IN"):
+			return true
 		}
 	}
 	return false
-}
-
-// compoundEnd gives the index of the semicolon behind a stored program, or the number of tokens.
-func compoundEnd(l *lexed, first int) int {
-	depth, opened := 0, false
-	for i := first; i < len(l.tokens); i++ {
-		t := l.tokens[i]
-		next := func(words ...string) bool {
-			for _, w := range words {
-				if i+1 < len(l.tokens) && l.tokens[i+1].is(l.text, w) {
-					return true
-				}
-			}
-			return false
-		}
-		switch {
-		case t.is(l.text, "BEGIN"), t.is(l.text, "CASE") && !(i > 0 && l.tokens[i-1].is(l.text, "END")):
-			depth, opened = depth+1, true
-		case t.is(l.text, "END") && !next("IF", "WHILE", "LOOP", "REPEAT", "FOR"):
-			depth--
-		case t.is(l.text, ";") && depth <= 0 && opened:
-			return i
-		}
-	}
-	return len(l.tokens)
 }
 
 // parseStatement reads one statement: a gateway command, a tree, a recogniser's find, or tokens.

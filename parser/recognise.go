@@ -198,7 +198,8 @@ func init() {
 		"BINLOG": private("BINLOG, which replays row events into any table"), "BACKUP": private("BACKUP, which copies files"),
 		"CLONE": private("CLONE, which copies the whole warehouse"), "IMPORT": private("IMPORT TABLE, which takes over files"),
 		"GRANT": recogniseAccounts, "REVOKE": recogniseAccounts, "SHOW": recogniseShow, "HELP": recogniseControl,
-		"BEGIN": recogniseBegin,
+		"BEGIN": recogniseBegin, "IF": recogniseBlock, "CASE": recogniseBlock, "FOR": recogniseBlock,
+		"WHILE": recogniseBlock, "LOOP": recogniseBlock, "REPEAT": recogniseBlock, "LOAD": recogniseLoadIndex,
 	}
 }
 
@@ -255,6 +256,8 @@ func recogniseDiagnostics(s *scan) bool {
 	for i, t := range s.st.Tokens {
 		if i+1 < len(s.st.Tokens) && s.st.Tokens[i+1].is(s.st.Text, "=") {
 			s.st.Extra.Into = append(s.st.Extra.Into, Variable{Name: t.variable(s.st.Text), User: t.Kind == UserVariable})
+		} else if t.Kind == UserVariable && !s.left(i, i+1) { // CONDITION @n
+			return false
 		}
 	}
 	s.st.Kind = "get diagnostics"
@@ -360,15 +363,17 @@ func recogniseSetStatement(s *scan) bool {
 		}
 		s.i = comma + 1
 	}
-	for _, name := range settings {
-		if name == "sql_mode" || strings.HasPrefix(name, "character_set") || strings.HasPrefix(name, "collation") {
-			return false // the rest would be read under other rules
-		}
-	}
 	s.i = end + 1
 	in, ok := s.inner(s.rest())
 	if !ok {
 		return false
+	}
+	// The rest stands in the same text and was read with it; a text that it runs would be read under the new rules.
+	runs := in.Extra.Dynamic != nil || in.Extra.Program != nil
+	for _, name := range settings {
+		if runs && (name == "sql_mode" || strings.HasPrefix(name, "character_set") || strings.HasPrefix(name, "collation")) {
+			return false
+		}
 	}
 	if !s.st.adopt(in) {
 		return false
@@ -463,14 +468,17 @@ func recogniseTableList(s *scan) bool {
 		access = Read
 		s.st.Extra.Explained = true
 	}
-	if s.is("CHECK") || s.is("ANALYZE") || s.is("CACHE") {
+	if s.is("CHECK") || s.is("ANALYZE") || s.is("CACHE") || s.is("LOAD") {
 		access = Structure
 	}
 	at := s.find("TABLE", "TABLES", "VIEW", "INDEX")
+	if s.is("LOAD", "INDEX", "INTO", "CACHE") {
+		at = 3
+	}
 	if at < 0 || s.has(0, len(s.st.Tokens), "SELECT") {
 		return false
 	}
-	list := s.is("CACHE") // CACHE INDEX t INDEX (a), u IN c
+	list := s.is("CACHE") || s.is("LOAD") // CACHE INDEX t INDEX (a), u IN c
 	s.i = at + 1
 	for {
 		schema, name, ok := s.name()
@@ -509,6 +517,11 @@ func recogniseLock(s *scan) bool {
 		s.i++
 	}
 	return true
+}
+
+// recogniseLoadIndex reads LOAD INDEX INTO CACHE t INDEX (a) IGNORE LEAVES, u: no data moves.
+func recogniseLoadIndex(s *scan) bool {
+	return s.is("LOAD", "INDEX", "INTO", "CACHE") && recogniseTableList(s)
 }
 
 // recogniseFlush: FLUSH … FOR EXPORT hands out a table's file.

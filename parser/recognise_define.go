@@ -142,7 +142,7 @@ func recogniseAlterTable(s *scan) bool {
 // otherDefinitions are definitions without any table data: accounts, space, resources, servers' parts.
 var otherDefinitions = map[string]bool{
 	"user": true, "role": true, "tablespace": true, "logfile": true, "undo": true, "resource": true,
-	"spatial": true, "instance": true, "library": true,
+	"spatial": true, "instance": true, "library": true, "server": true,
 }
 
 func recogniseOtherDefinition(s *scan) bool {
@@ -150,9 +150,14 @@ func recogniseOtherDefinition(s *scan) bool {
 		return false
 	}
 	if s.st.Tokens[0].is(s.st.Text, "SET") {
-		if s.is("ROLE") || s.is("PASSWORD") || s.is("DEFAULT") || s.is("RESOURCE") {
+		switch {
+		case s.is("ROLE"), s.is("PASSWORD"), s.is("DEFAULT", "ROLE"), s.is("RESOURCE", "GROUP"):
 			s.st.Extra.Control = true
-			return true
+			return s.assignsNothing()
+		case s.is("NAMES"), s.is("CHARACTER", "SET"), s.is("CHARSET"):
+			s.st.Extra.Control = true
+			s.st.Extra.Settings = []string{"names"} // in a set that the tree parser lacks
+			return s.assignsNothing()
 		}
 		return recogniseSet(s)
 	}
@@ -162,6 +167,16 @@ func recogniseOtherDefinition(s *scan) bool {
 		return true
 	}
 	return false
+}
+
+// assignsNothing tells whether SET ROLE, PASSWORD, NAMES … stands alone: a list may go on with assignments.
+func (s *scan) assignsNothing() bool {
+	for i, t := range s.st.Tokens {
+		if t.Kind == SystemVariable || t.is(s.st.Text, ":=") || t.Kind == UserVariable && !s.isHost(i) {
+			return false
+		}
+	}
+	return s.left(1, len(s.st.Tokens))
 }
 
 // recogniseSet reads SET PERSIST and assignments to local variables and to NEW.column, as

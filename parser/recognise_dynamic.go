@@ -79,12 +79,14 @@ func using(s *scan, d *Dynamic) bool {
 			end = s.last()
 		}
 		text := s.text(s.i, end)
-		node, ok := s.expression(text)
-		if !ok {
-			return false
-		}
 		d.Using = append(d.Using, text)
-		s.st.Extra.More = append(s.st.Extra.More, node)
+		if !(end == s.i+1 && (s.is("DEFAULT") || s.is("IGNORE"))) {
+			node, ok := s.expression(text)
+			if !ok {
+				return false
+			}
+			s.st.Extra.More = append(s.st.Extra.More, node)
+		}
 		if s.i = end; s.is(",") {
 			s.i++
 		}

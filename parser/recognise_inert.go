@@ -118,7 +118,8 @@ var harmlessCalls = words(`
 	password old_password connection_id concat lower upper abs floor ceil round if ifnull coalesce least greatest
 	on in as and or not by key index primary unique fulltext spatial foreign references check values columns hash
 	list range partition subpartition partitions generated always default using union row rows than comment
-	system_time period persistent virtual stored with to from between limit convert point_in`)
+	system_time period persistent virtual stored with to from between limit convert point_in
+	indexes analyse analyze within group over rows`)
 
 func words(list string) map[string]bool {
 	set := map[string]bool{}

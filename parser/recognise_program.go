@@ -233,7 +233,7 @@ func (b *bodyReader) step() {
 	case b.accept(";"), b.accept("ELSE"), b.accept("LOOP"), b.accept("REPEAT"), b.accept("THEN"):
 	case b.is("BEGIN", "NOT"):
 		b.i += 3
-	case b.accept("BEGIN"), b.accept("DO") && false:
+	case b.accept("BEGIN"):
 	case b.is("END"):
 		b.skipTo(";")
 	case b.accept("IF"), b.accept("ELSEIF"), b.accept("ELSIF"):

@@ -65,10 +65,15 @@ func (w *rewriter) respelt() (string, bool) {
 	if w.bad || len(w.edits) == 0 {
 		return "", false
 	}
-	sort.SliceStable(w.edits, func(a, b int) bool { return w.edits[a].from < w.edits[b].from })
+	sort.SliceStable(w.edits, func(a, b int) bool {
+		return w.edits[a].from < w.edits[b].from || w.edits[a].from == w.edits[b].from && w.edits[a].to > w.edits[b].to
+	})
 	var b strings.Builder
 	done := 0 // tokens written
 	for _, e := range w.edits {
+		if e.to <= done {
+			continue // within what another edit took the place of
+		}
 		if e.from < done {
 			return "", false // edits overlap: not understood
 		}
@@ -87,7 +92,7 @@ func (w *rewriter) token(i int) int {
 	switch {
 	case w.is("INTO") && !w.isTargetInto(i):
 		return w.into(i)
-	case w.kind(i) == Word && w.text(i, i+1)[0] == '_' && w.kind(i+1) == String:
+	case w.introduces(i):
 		w.put(i, i+1, "_binary")
 	case w.is("USING") && w.kind(i+1) == Word && w.at(i+2).is(")"):
 		w.put(i+1, i+2, "utf8mb4")
@@ -112,7 +117,7 @@ func (w *rewriter) token(i int) int {
 		w.drop(from, i+3)
 		return i + 3
 	case w.is("PROCEDURE", "ANALYSE"):
-		w.drop(i, w.close(i+2))
+		return w.cut(i, w.close(i+2))
 	case w.is("MINUS"):
 		w.put(i, i+1, "EXCEPT")
 	case w.is("DELETE", "HISTORY"):
@@ -136,7 +141,7 @@ func (w *rewriter) token(i int) int {
 		w.put(i, end, "MATCH ("+w.text(i+1, end)+")")
 		return end
 	}
-	return i + 1
+	return w.dialect(i)
 }
 
 // isTargetInto tells the INTO of INSERT, REPLACE and LOAD from that of SELECT … INTO.
@@ -231,43 +236,35 @@ func (w *rewriter) cast(i int) int {
 			as = j
 		}
 	}
-	if as < 0 || w.has(as, end, "SELECT") {
+	if as < 0 {
 		return i + 2
 	}
+	w.keep(as+1, end)
 	w.put(as+1, end, "CHAR")
 	return i + 2
 }
 
 // systemTime cuts FOR SYSTEM_TIME …: it chooses rows of the table that it stands behind.
 func (w *rewriter) systemTime(i int) int {
-	w.i = i + 2
 	depth := 0
-	for w.i < w.last() {
+	for w.i = i + 2; w.i < w.last(); w.i++ {
 		switch {
-		case w.is("SELECT"):
-			w.bad = true
-			return w.i
 		case w.is("("):
 			depth++
 		case w.is(")"):
 			if depth--; depth < 0 {
-				w.drop(i, w.i)
-				return w.i
+				return w.cut(i, w.i)
 			}
 		case depth > 0, w.i == i+2:
 		default:
-			for _, stop := range []string{",", "WHERE", "JOIN", "LEFT", "RIGHT", "INNER", "CROSS", "STRAIGHT_JOIN", "NATURAL", "ON", "USING", "GROUP", "HAVING", "ORDER", "LIMIT", "UNION", "AS", "SET", "FOR"} {
+			for _, stop := range []string{",", "WHERE", "JOIN", "LEFT", "RIGHT", "INNER", "CROSS", "STRAIGHT_JOIN", "NATURAL", "ON", "USING", "GROUP", "HAVING", "ORDER", "LIMIT", "UNION", "EXCEPT", "INTERSECT", "AS", "SET", "FOR"} {
 				if w.is(stop) {
-					at := w.i
-					w.drop(i, at)
-					return at
+					return w.cut(i, w.i)
 				}
 			}
 		}
-		w.i++
 	}
-	w.drop(i, w.last())
-	return w.last()
+	return w.cut(i, w.last())
 }
 
 // returning cuts INSERT|REPLACE|DELETE … RETURNING list and keeps the list as a SELECT from the target.
@@ -350,10 +347,11 @@ func (w *rewriter) jsonTable(i int) int {
 			comma = j
 		}
 	}
-	if comma < 0 || w.has(comma, end, "SELECT") {
+	if comma < 0 {
 		w.bad = true
 		return i + 1
 	}
+	w.keep(comma, end)
 	w.put(i, i+2, "(SELECT ")
 	w.put(comma, end, ")")
 	return i + 2

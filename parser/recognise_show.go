@@ -37,7 +37,12 @@ func recogniseShow(s *scan) bool {
 		return showCreate(s)
 	}
 	s.st.Extra.Control = true
-	return !s.has(0, len(s.st.Tokens), "WHERE") || !s.has(0, len(s.st.Tokens), "(")
+	if !s.has(0, len(s.st.Tokens), "WHERE") {
+		return s.left(1, len(s.st.Tokens))
+	}
+	// Which rows come tells about what the condition reads.
+	s.st.Extra.Explained = true
+	return !s.has(0, len(s.st.Tokens), "(") && s.left(1, len(s.st.Tokens))
 }
 
 // showCreate names its object, so that a statement about the policy's own schema is noticed.

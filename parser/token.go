@@ -69,6 +69,38 @@ func (t Token) variable(s string) string {
 	return strings.ToLower(raw)
 }
 
+// Variables lists the variables that the statement spells, in lower case: "@v" for a user variable, "@@v" for a
+// system variable, whatever its scope.
+func (s *Statement) Variables(yield func(name string)) {
+	for i, t := range s.Tokens {
+		switch t.Kind {
+		case UserVariable:
+			yield("@" + t.variable(s.Text))
+		case SystemVariable:
+			name := strings.TrimPrefix(t.text(s.Text), "@@")
+			if name == "" || strings.HasSuffix(name, ".") { // @@`v`, @@session.`v`
+				if i+1 < len(s.Tokens) {
+					name += s.Tokens[i+1].name(s.Text)
+				}
+			}
+			name = name[strings.LastIndexByte(name, '.')+1:]
+			yield("@@" + strings.ToLower(name))
+		}
+	}
+}
+
+// Spells tells whether one of the words (in upper case) stands in the statement as a keyword could.
+func (s *Statement) Spells(words ...string) bool {
+	for _, t := range s.Tokens {
+		for _, w := range words {
+			if t.is(s.Text, w) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // Names lists every identifier that the statement spells, quoted or not, in order; dotted is true
 // when a '.' stands before it.
 func (s *Statement) Names(yield func(name string, quoted, dotted bool)) {

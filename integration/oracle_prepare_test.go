@@ -1,0 +1,97 @@
+package integration
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"sluice/integration/servers"
+	"sluice/lineage/catalog"
+)
+
+// The PREPARE oracle: of a server with no table at all, tables are made for exactly the names that the graph has of a
+// statement; then the server must not miss any when it prepares the statement.
+func TestOraclePrepare(t *testing.T) {
+	w := &oracleWorld{t: t, seed: seedOf(t)}
+	w.begin(2)
+	w.server = servers.MariaDB(t)
+	w.server.Exec(t, "CREATE DATABASE oa", "CREATE DATABASE ob", "CREATE DATABASE oc")
+	w.conn, w.schema = oracleConn(t, w.server), "oa"
+	w.must("SET GLOBAL sync_frm = OFF")
+	var err error
+	if w.snapshot, err = catalog.New(everyTable{}, time.Hour).Current(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	g := &generator{random: w.random, variables: true, lonely: true}
+	seen, have := oracleTally{}, []string(nil)
+	statements := statementsOf(t, 2000)
+	for n := range statements {
+		w.use(g.one("oa", "ob", "oc"))
+		g.schema = w.schema
+		text := g.statement()
+		graph, reason := w.trace(text, nil)
+		if graph == nil {
+			t.Errorf("statement %d in %s is not understood: %s\n%s", n, w.schema, reason, text)
+			continue
+		}
+		have = w.only(have, named(graph))
+		_, err := w.run("PREPARE p FROM '" + strings.ReplaceAll(text, "'", "''") + "'")
+		switch {
+		case err == nil:
+			seen["prepared"]++
+		case w.crashed(err, text):
+			t.Fatalf("the server ended: %s", text)
+		case strings.Contains(err.Error(), "Error 1146") || strings.Contains(err.Error(), "Error 1064"):
+			t.Errorf("statement %d in %s: %v, the graph names %v\n%s", n, w.schema, err, have, text)
+		default:
+			seen["not prepared: "+errorNumber(err)]++
+		}
+	}
+	seen.log(t, "prepare")
+	if seen["prepared"] < statements*9/10 {
+		t.Errorf("only %d of %d statements were prepared: the generator is off", seen["prepared"], statements)
+	}
+}
+
+// everyTable is a catalog in which every name that the generator may use is a table: a common table expression that only
+// some server would see hides none of them.
+type everyTable struct{}
+
+func (everyTable) Load(_ context.Context, schema string) (*catalog.Schema, error) {
+	s := &catalog.Schema{Name: schema, Exists: true, Objects: map[string]*catalog.Object{}}
+	names := slices.Clone(clashes)
+	for i := range 200 {
+		names = append(names, fmt.Sprintf("za%d", i))
+	}
+	for _, table := range oracleTables {
+		_, name, _ := strings.Cut(table, ".")
+		names = append(names, name)
+	}
+	for _, name := range names {
+		s.Objects[name] = &catalog.Object{Schema: schema, Name: name, Kind: catalog.Table}
+	}
+	return s, nil
+}
+
+func (everyTable) Clock(context.Context) (string, error)     { return "", nil }
+func (everyTable) Folds(context.Context) (bool, error)       { return false, nil }
+func (everyTable) Schemas(context.Context) ([]string, error) { return []string{"oa", "ob", "oc"}, nil }
+func (everyTable) Foreign(context.Context) ([]string, error) { return nil, nil }
+
+// only makes the server's tables just those that are wanted.
+func (w *oracleWorld) only(have, want []string) []string {
+	for _, name := range have {
+		if !slices.Contains(want, name) {
+			w.must("DROP TABLE " + name)
+		}
+	}
+	for _, name := range want {
+		if !slices.Contains(have, name) {
+			w.must("CREATE TABLE " + name + " (id INT, n INT, s VARCHAR(10)) ENGINE=MEMORY")
+		}
+	}
+	return want
+}

@@ -14,6 +14,7 @@ import (
 	"github.com/go-viper/mapstructure/v2"
 	"github.com/spf13/pflag"
 	"github.com/spf13/viper"
+	"go.yaml.in/yaml/v3"
 )
 
 // Config is every setting of the gateway. sluice.example.yaml documents each with its default and how it
@@ -184,15 +185,40 @@ func Load(path string, flags *pflag.FlagSet) (*Config, error) {
 	}
 	faults := unknownKeys(v)
 	c := &Config{}
+	named, err := projectNames(path)
+	if err != nil {
+		return nil, err
+	}
 	if err := v.Unmarshal(c, viper.DecodeHook(mapstructure.ComposeDecodeHookFunc(mapstructure.StringToTimeDurationHookFunc(), mapstructure.StringToSliceHookFunc(",")))); err != nil {
-		faults = append(faults, err.Error())
-		return nil, &Error{path, faults}
+		return nil, &Error{path, append(faults, decodeFaults(v, err)...)}
+	}
+	if named != nil {
+		c.Projects = named
 	}
 	faults = append(faults, c.check()...)
 	if len(faults) > 0 {
 		return nil, &Error{path, faults}
 	}
 	return c, nil
+}
+
+// projectNames reads the projects with their names as they are spelt: viper folds keys to lower case, and where the
+// warehouse tells schemas apart by case, that would join projects which are apart.
+func projectNames(path string) (map[string][]string, error) {
+	if path == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("configuration: %w", err)
+	}
+	var file struct {
+		Projects map[string][]string `yaml:"projects"`
+	}
+	if err := yaml.Unmarshal(text, &file); err != nil {
+		return nil, &Error{path, []string{"projects: expected name: [schema, schema]: " + err.Error()}}
+	}
+	return file.Projects, nil
 }
 
 // Error is every fault of a configuration.
@@ -207,6 +233,21 @@ func (e *Error) Error() string {
 		where += " " + e.Path
 	}
 	return where + ":\n  " + strings.Join(e.Faults, "\n  ")
+}
+
+// decodeFaults gives the values that are of the wrong kind. The decoder quotes their keys and leaves the values out.
+func decodeFaults(v *viper.Viper, err error) []string {
+	var faults []string
+	for line := range strings.SplitSeq(err.Error(), "\n") {
+		key, why, ok := strings.Cut(strings.TrimPrefix(strings.TrimSpace(line), "'"), "' ")
+		if ok {
+			faults = append(faults, fmt.Sprintf("%s: is %q, expected another kind of value (%s)", key, fmt.Sprint(v.Get(key)), why))
+		}
+	}
+	if len(faults) == 0 {
+		return []string{err.Error()}
+	}
+	return faults
 }
 
 func unknownKeys(v *viper.Viper) []string {

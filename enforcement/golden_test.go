@@ -44,7 +44,7 @@ func TestGolden(t *testing.T) {
 			case "decide", "explain", "refusal", "cap":
 				return w.judge(t, d)
 			case "parse":
-				return parsed(d)
+				return parsed(t, d)
 			case "reach":
 				return w.reach(t, d)
 			case "review":
@@ -443,9 +443,9 @@ func flowSink(k *lineage.Sink) string {
 	return k.Name
 }
 
-func parsed(d *datadriven.TestData) string {
+func parsed(t *testing.T, d *datadriven.TestData) string {
 	project := "p"
-	d.MaybeScanArgs(nil, "in", &project)
+	d.MaybeScanArgs(t, "in", &project)
 	p, err := ParsePolicy(d.Input, project)
 	if err != nil {
 		return err.Error()

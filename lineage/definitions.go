@@ -152,35 +152,48 @@ func (d *Definitions) addTree(n *ast.CreateTableStmt) {
 	for _, c := range n.Cols {
 		o.Columns = append(o.Columns, c.Name.Name.O)
 		for _, option := range c.Options {
-			d.foreignKey(o, option.Refer)
+			d.foreignKey(o, option.Refer, []string{c.Name.Name.O})
 		}
 	}
 	for _, c := range n.Constraints {
-		d.foreignKey(o, c.Refer)
+		d.foreignKey(o, c.Refer, columnsOf(c.Keys))
 	}
 	t := &parser.TableDefinition{Schema: n.Table.Schema.O, Name: n.Table.Name.O}
 	(&tracer{}).tableOptions(t, n.Options)
 	d.addTable(t)
 }
 
-func (d *Definitions) foreignKey(child *catalog.Object, r *ast.ReferenceDef) {
+func columnsOf(keys []*ast.IndexPartSpecification) []string {
+	var out []string
+	for _, k := range keys {
+		if k.Column != nil {
+			out = append(out, k.Column.Name.O)
+		}
+	}
+	return out
+}
+
+// foreignKey ties a child and its parent to each other.
+func (d *Definitions) foreignKey(child *catalog.Object, r *ast.ReferenceDef, columns []string) {
 	if r == nil || r.Table == nil {
 		return
 	}
 	acts := func(o ast.ReferOptionType) bool {
 		return o == ast.ReferOptionCascade || o == ast.ReferOptionSetNull || o == ast.ReferOptionSetDefault
 	}
-	c := catalog.Cascade{Schema: child.Schema, Name: child.Name}
-	c.OnDelete = r.OnDelete != nil && acts(r.OnDelete.ReferOpt)
-	c.OnUpdate = r.OnUpdate != nil && acts(r.OnUpdate.ReferOpt)
-	if c.OnDelete || c.OnUpdate {
-		schema := r.Table.Schema.O
-		if schema == "" {
-			schema = child.Schema
-		}
-		parent := d.object(schema, r.Table.Name.O)
-		parent.Children = append(parent.Children, c)
+	k := catalog.Key{Schema: child.Schema, Name: child.Name, Columns: columnsOf(r.IndexPartSpecifications)}
+	k.OnDelete = r.OnDelete != nil && acts(r.OnDelete.ReferOpt)
+	k.OnUpdate = r.OnUpdate != nil && acts(r.OnUpdate.ReferOpt)
+	schema := r.Table.Schema.O
+	if schema == "" {
+		schema = child.Schema
 	}
+	parent := d.object(schema, r.Table.Name.O)
+	parent.Referring = append(parent.Referring, k)
+	if k.OnDelete || k.OnUpdate {
+		parent.Children = append(parent.Children, catalog.Cascade{Schema: k.Schema, Name: k.Name, OnDelete: k.OnDelete, OnUpdate: k.OnUpdate})
+	}
+	child.Parents = append(child.Parents, catalog.Key{Schema: parent.Schema, Name: parent.Name, Columns: columns})
 }
 
 func (d *Definitions) addProgram(p *parser.Program) {

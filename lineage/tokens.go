@@ -121,9 +121,9 @@ func (t *tracer) touchObject(def *catalog.Object) {
 	o := Object{def.Schema, def.Name}
 	t.readDefined(o, def)
 	if def.Kind == catalog.View {
-		t.writeView(o, def, []string{onInsert, onUpdate, onDelete})
+		t.writeView(o, def, changes(onInsert, onUpdate, onDelete))
 		return
 	}
-	t.writeBase(o, def, []string{onInsert, onUpdate, onDelete})
+	t.writeBase(o, def, changes(onInsert, onUpdate, onDelete))
 	t.writes[Write{o, true}] = struct{}{}
 }

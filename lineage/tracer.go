@@ -33,6 +33,7 @@ type tracer struct {
 	written  map[string]bool // objects whose triggers and cascades were read
 	prepared map[string]string
 	body     bool // inside a stored program
+	lasting  bool // where temporary tables are out of sight: inside a view, behind a foreign key or a MERGE table
 }
 
 type source struct {
@@ -191,7 +192,7 @@ func (t *tracer) readTable(schema, name string) {
 	o, def, known := t.object(schema, name)
 	if carrier, certain, is := t.temporary(o); is {
 		t.carrierSource(carrier)
-		if certain || def == nil {
+		if (certain && !t.lasting) || def == nil {
 			return
 		}
 	}
@@ -229,6 +230,7 @@ func (t *tracer) readDefined(o Object, def *catalog.Object) {
 		t.read(Source{Kind: OpaqueSource, Object: o, Name: def.External})
 	}
 	t.read(Source{Kind: TableSource, Object: o})
+	defer t.outOfSight()()
 	for _, u := range def.Union {
 		if key := "union " + o.String(); !t.open[key] {
 			t.open[key] = true
@@ -257,17 +259,26 @@ func (t *tracer) readView(o Object, def *catalog.Object) {
 		return
 	}
 	defer t.enter(def.Schema, t.b.reading)()
+	t.lasting = true
 	t.via = append(t.via[:len(t.via):len(t.via)], o)
 	t.queryStatement(st)
+}
+
+// outOfSight puts the session's temporary tables out of sight, until the returned function.
+func (t *tracer) outOfSight() func() {
+	before := t.lasting
+	t.lasting = true
+	return func() { t.lasting = before }
 }
 
 // enter goes into a definition's own schema and reading, with no CTE of outside in view; the
 // returned function comes back.
 func (t *tracer) enter(schema string, rd parser.Reading) func() {
 	saved := *t
-	t.schema, t.reading, t.ctes = schema, rd, nil
+	t.schema, t.reading, t.ctes, t.lasting = schema, rd, nil, false
 	return func() {
-		t.schema, t.reading, t.ctes, t.via, t.body = saved.schema, saved.reading, saved.ctes, saved.via, saved.body
+		t.schema, t.reading, t.ctes, t.via = saved.schema, saved.reading, saved.ctes, saved.via
+		t.body, t.lasting = saved.body, saved.lasting
 	}
 }
 

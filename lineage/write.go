@@ -1,11 +1,13 @@
 package lineage
 
 import (
+	"fmt"
 	"strings"
 
 	"github.com/pingcap/tidb/pkg/parser/ast"
 
 	"sluice/lineage/catalog"
+	"sluice/parser"
 )
 
 // The events of triggers and cascades.
@@ -15,12 +17,23 @@ const (
 	onDelete = "DELETE"
 )
 
+// change is what happens to a table's rows.
+type change struct {
+	events []string
+	// columns are those that an update assigns; nil when any may be.
+	columns []string
+	// quiet: no triggers fire.
+	quiet bool
+}
+
+func changes(events ...string) change { return change{events: events} }
+
 // write adds a table whose rows change, with its triggers and cascades.
-func (t *tracer) write(schema, name string, events ...string) {
+func (t *tracer) write(schema, name string, c change) {
 	o, def, known := t.object(schema, name)
 	if carrier, certain, is := t.temporary(o); is {
 		t.carrierSink(carrier)
-		if certain || def == nil {
+		if (certain && !t.lasting) || def == nil {
 			return
 		}
 	}
@@ -38,14 +51,14 @@ func (t *tracer) write(schema, name string, events ...string) {
 		return
 	}
 	if def != nil && def.Kind == catalog.View {
-		t.writeView(o, def, events)
+		t.writeView(o, def, c)
 		return
 	}
-	t.writeBase(o, def, events)
+	t.writeBase(o, def, c)
 }
 
 // writeBase adds a base table as a sink, once for each event.
-func (t *tracer) writeBase(o Object, def *catalog.Object, events []string) {
+func (t *tracer) writeBase(o Object, def *catalog.Object, c change) {
 	t.writes[Write{Object: o}] = struct{}{}
 	if def != nil && def.External != "" {
 		t.sink(Sink{Kind: FileSink, Object: o, Name: o.String() + " (" + def.External + ")"})
@@ -54,39 +67,88 @@ func (t *tracer) writeBase(o Object, def *catalog.Object, events []string) {
 	if def == nil {
 		return
 	}
-	for _, event := range events {
-		if event != onInsert && (len(def.Triggers) > 0 || len(def.Children) > 0) {
-			t.read(Source{Kind: TableSource, Object: o}) // OLD rows reach triggers and children
-		}
-		key := "write " + event + " " + o.String()
+	for _, event := range c.events {
+		key := fmt.Sprint("write ", event, c.quiet, c.columns, o)
 		if t.written[key] {
 			continue
 		}
 		t.written[key] = true
-		for _, trigger := range def.Triggers {
-			if strings.Contains(strings.ToUpper(trigger.Event), event) {
-				t.trigger(trigger)
-			}
+		if !c.quiet {
+			t.fire(o, def, event)
 		}
-		t.cascade(def, event)
+		t.keys(o, def, event, c.columns)
 	}
-	for _, u := range def.Union {
-		t.write(u[0], u[1], events...)
+	// MERGE tables may name each other: each is read once for its changes.
+	if key := fmt.Sprint("write union ", c, o); len(def.Union) > 0 && !t.written[key] {
+		t.written[key] = true
+		defer t.outOfSight()()
+		for _, u := range def.Union {
+			t.write(u[0], u[1], c)
+		}
 	}
 }
 
-// cascade adds the tables whose rows a foreign key changes along.
-func (t *tracer) cascade(def *catalog.Object, event string) {
-	for _, c := range def.Children {
-		if (event == onDelete && c.OnDelete) || (event == onUpdate && c.OnUpdate) {
-			t.write(c.Schema, c.Name, onUpdate, onDelete)
+// fire reads the triggers of one event. OLD rows reach them.
+func (t *tracer) fire(o Object, def *catalog.Object, event string) {
+	for _, trigger := range def.Triggers {
+		if !strings.Contains(strings.ToUpper(trigger.Event), event) {
+			continue
+		}
+		if event != onInsert {
+			t.read(Source{Kind: TableSource, Object: o})
+		}
+		t.trigger(trigger)
+	}
+}
+
+// keys reads what foreign keys tie to a change: whether a row may come tells about its parents (INSERT IGNORE keeps
+// just the rows that have one), whether it may go about its children, unless they go along.
+func (t *tracer) keys(o Object, def *catalog.Object, event string, columns []string) {
+	t.implicit++
+	defer t.outOfSight()()
+	defer func() { t.implicit-- }()
+	if event != onDelete {
+		for _, k := range def.Parents {
+			if event == onInsert || touches(def, k, columns) {
+				t.readTable(k.Schema, k.Name)
+			}
 		}
 	}
+	for _, k := range def.Referring {
+		switch {
+		case event == onInsert, event == onUpdate && !touches(def, k, columns):
+		case event == onDelete && k.OnDelete, event == onUpdate && k.OnUpdate:
+			t.read(Source{Kind: TableSource, Object: o})
+			t.write(k.Schema, k.Name, t.cascaded())
+		default:
+			t.readTable(k.Schema, k.Name)
+		}
+	}
+}
+
+// cascaded is what a foreign key does to its children: on MariaDB without their triggers.
+func (t *tracer) cascaded() change {
+	return change{events: []string{onUpdate, onDelete}, quiet: t.b.reading.Dialect.Flavor == parser.MariaDB}
+}
+
+// touches tells whether an update may change a column of a key: a trigger may assign any.
+func touches(def *catalog.Object, k catalog.Key, columns []string) bool {
+	if columns == nil || k.Columns == nil || len(def.Triggers) > 0 {
+		return true
+	}
+	for _, c := range k.Columns {
+		for _, have := range columns {
+			if strings.EqualFold(c, have) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // writeView writes through a view: to every base table that it names, since which one takes the row is
 // the warehouse's choice.
-func (t *tracer) writeView(o Object, def *catalog.Object, events []string) {
+func (t *tracer) writeView(o Object, def *catalog.Object, c change) {
 	key := "write view " + o.String()
 	if t.open[key] {
 		return
@@ -101,8 +163,10 @@ func (t *tracer) writeView(o Object, def *catalog.Object, events []string) {
 	}
 	t.readView(o, def) // WITH CHECK OPTION and the view's condition decide what is written
 	defer t.enter(def.Schema, t.b.reading)()
+	t.lasting = true
+	c.columns = nil // a view's columns may have names of their own
 	for _, n := range fromTables(st.Node) {
-		t.write(n.Schema.O, n.Name.O, events...)
+		t.write(n.Schema.O, n.Name.O, c)
 	}
 }
 
@@ -165,18 +229,13 @@ func targets(refs *ast.TableRefsClause) []target {
 }
 
 func (t *tracer) insert(n *ast.InsertStmt) {
-	events := []string{onInsert}
+	c := changes(onInsert)
 	if n.IsReplace {
-		events = append(events, onDelete)
+		c = changes(onInsert, onDelete)
 	}
-	if len(n.OnDuplicate) > 0 {
-		events = append(events, onUpdate)
-	}
-	for _, to := range targets(n.Table) {
-		t.write(to.schema, to.name, events...)
-		if len(events) > 1 {
-			t.readTable(to.schema, to.name)
-		}
+	to := targets(n.Table)
+	for _, to := range to {
+		t.write(to.schema, to.name, c)
 	}
 	for _, row := range n.Lists {
 		for _, e := range row {
@@ -186,8 +245,34 @@ func (t *tracer) insert(n *ast.InsertStmt) {
 	if n.Select != nil {
 		t.under(n.Select, nil)
 	}
-	for _, a := range n.OnDuplicate {
+	if len(n.OnDuplicate) > 0 {
+		t.onDuplicate(n.OnDuplicate, to)
+	}
+}
+
+// onDuplicate reads ON DUPLICATE KEY UPDATE: what it computes from other columns than VALUES(…) is read from the row
+// that was there.
+func (t *tracer) onDuplicate(list []*ast.Assignment, to []target) {
+	var columns []string
+	old := false
+	for _, a := range list {
+		columns = append(columns, a.Column.Name.O)
 		t.some(a.Expr)
+		walk(a.Expr, func(n ast.Node) bool {
+			switch n.(type) {
+			case *ast.ValuesExpr, *ast.SubqueryExpr:
+				return false
+			case *ast.ColumnName, *ast.DefaultExpr:
+				old = true
+			}
+			return true
+		})
+	}
+	for _, to := range to {
+		t.write(to.schema, to.name, change{events: []string{onUpdate}, columns: columns})
+		if old {
+			t.readTable(to.schema, to.name)
+		}
 	}
 }
 
@@ -196,40 +281,44 @@ func (t *tracer) update(n *ast.UpdateStmt) {
 	defer leave()
 	t.under(n.TableRefs, t.ctes)
 	all := targets(n.TableRefs)
+	columns := make([][]string, len(all))
 	for _, a := range n.List {
-		for _, to := range t.assigned(a.Column, all) {
-			t.write(to.schema, to.name, onUpdate)
+		for _, i := range t.assigned(a.Column, all) {
+			columns[i] = append(columns[i], a.Column.Name.O)
 		}
 		t.some(a.Expr)
+	}
+	for i, to := range all {
+		if columns[i] != nil {
+			t.write(to.schema, to.name, change{events: []string{onUpdate}, columns: columns[i]})
+		}
 	}
 	t.implicit++
 	defer func() { t.implicit-- }()
 	t.some(n.Where, n.Order, n.Limit)
 }
 
-// assigned gives the tables that a column of SET can belong to: by its qualifier, by the catalog's
-// columns, or all.
-func (t *tracer) assigned(c *ast.ColumnName, all []target) []target {
-	if len(all) <= 1 || c == nil {
-		return all
-	}
-	var out []target
-	for _, to := range all {
+// assigned gives the tables, by their places in all, that a column of SET can belong to: by its qualifier, by the
+// catalog's columns, or all.
+func (t *tracer) assigned(c *ast.ColumnName, all []target) []int {
+	var out, any []int
+	for i, to := range all {
+		any = append(any, i)
 		switch {
 		case c.Table.O != "" && c.Schema.O == "":
 			if strings.EqualFold(c.Table.O, to.alias) {
-				out = append(out, to)
+				out = append(out, i)
 			}
 		case c.Table.O != "":
 			if strings.EqualFold(c.Table.O, to.name) {
-				out = append(out, to)
+				out = append(out, i)
 			}
 		case t.hasColumn(to, c.Name.O):
-			out = append(out, to)
+			out = append(out, i)
 		}
 	}
 	if len(out) == 0 {
-		return all
+		return any
 	}
 	return out
 }
@@ -255,7 +344,7 @@ func (t *tracer) delete(n *ast.DeleteStmt) {
 	all := targets(n.TableRefs)
 	if !n.IsMultiTable || n.Tables == nil {
 		for _, to := range all {
-			t.write(to.schema, to.name, onDelete)
+			t.write(to.schema, to.name, changes(onDelete))
 		}
 	} else {
 		for _, name := range n.Tables.Tables {
@@ -272,13 +361,13 @@ func (t *tracer) deleteFrom(name *ast.TableName, all []target) {
 	found := false
 	for _, to := range all {
 		if (name.Schema.O == "" && strings.EqualFold(name.Name.O, to.alias)) || strings.EqualFold(name.Name.O, to.name) {
-			t.write(to.schema, to.name, onDelete)
+			t.write(to.schema, to.name, changes(onDelete))
 			found = true
 		}
 	}
 	if !found {
 		for _, to := range all {
-			t.write(to.schema, to.name, onDelete)
+			t.write(to.schema, to.name, changes(onDelete))
 		}
 	}
 }
@@ -290,7 +379,11 @@ func (t *tracer) loadData(n *ast.LoadDataStmt) {
 		t.read(Source{Kind: OpaqueSource, Name: "a file of the server (LOAD DATA INFILE)"})
 	}
 	if n.Table != nil {
-		t.write(n.Table.Schema.O, n.Table.Name.O, onInsert, onDelete)
+		c := changes(onInsert)
+		if n.OnDuplicate == ast.OnDuplicateKeyHandlingReplace {
+			c = changes(onInsert, onDelete)
+		}
+		t.write(n.Table.Schema.O, n.Table.Name.O, c)
 	}
 	for _, c := range n.ColumnsAndUserVars {
 		if c.UserVar != nil {

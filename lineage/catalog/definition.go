@@ -40,6 +40,11 @@ type Object struct {
 	Triggers   []*Program
 	// Children are tables whose rows change when rows of this one are deleted or updated.
 	Children []Cascade
+	// Parents are the tables that must hold the keys of this one's rows; Columns are this table's.
+	Parents []Key
+	// Referring are the tables whose rows hold keys of this one's, whether or not they act on its changes;
+	// Columns are this table's.
+	Referring []Key
 	// Memo is what a reader of the definition made of it, kept beside it.
 	Memo atomic.Value
 	// Expressions are texts of generated columns, defaults and checks that call something.
@@ -50,6 +55,14 @@ type Object struct {
 type Cascade struct {
 	Schema, Name       string // the child
 	OnDelete, OnUpdate bool   // CASCADE, SET NULL or SET DEFAULT
+}
+
+// Key is a foreign key that ties another table's rows to those of the table it stands at: whether a row may come, change
+// or go tells about the other table.
+type Key struct {
+	Schema, Name       string   // the other table
+	Columns            []string // of the table at hand; nil when not known
+	OnDelete, OnUpdate bool     // as in Cascade, of the child
 }
 
 // Program is a trigger's, event's or routine's body with what it is read under.

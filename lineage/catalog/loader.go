@@ -131,7 +131,7 @@ func (l *SQLLoader) Load(ctx context.Context, schema string) (*Schema, error) {
 	if !p.s.Exists {
 		return p.s, nil
 	}
-	for _, part := range []func(context.Context) error{p.tables, p.columns, p.views, p.triggers, p.routines, p.events, p.cascades, p.unions} {
+	for _, part := range []func(context.Context) error{p.tables, p.columns, p.views, p.triggers, p.routines, p.events, p.foreignKeys, p.unions} {
 		if err := part(ctx); err != nil {
 			return nil, err
 		}
@@ -300,20 +300,6 @@ func (p *loading) events(ctx context.Context) error {
 	rows, err := p.rows(ctx, "events", "SELECT event_schema, event_name, event_definition, sql_mode, character_set_client, definer FROM information_schema.events WHERE event_schema = ?")
 	for _, r := range rows {
 		p.s.Events[text(r, 1)] = &Program{Schema: p.s.Name, Name: text(r, 1), Body: text(r, 2), SQLMode: text(r, 3), Charset: text(r, 4), Definer: text(r, 5)}
-	}
-	return err
-}
-
-// cascades finds the foreign keys, in any schema, that act on this one's tables.
-func (p *loading) cascades(ctx context.Context) error {
-	rows, err := p.rows(ctx, "foreign keys", "SELECT unique_constraint_schema, constraint_schema, table_name, referenced_table_name, delete_rule, update_rule FROM information_schema.referential_constraints WHERE unique_constraint_schema = ?")
-	acts := func(rule string) bool { return rule == "CASCADE" || rule == "SET NULL" || rule == "SET DEFAULT" }
-	for _, r := range rows {
-		c := Cascade{p.key(text(r, 1)), p.key(text(r, 2)), acts(text(r, 4)), acts(text(r, 5))}
-		if c.OnDelete || c.OnUpdate {
-			o := p.object(text(r, 3))
-			o.Children = append(o.Children, c)
-		}
 	}
 	return err
 }

@@ -62,7 +62,8 @@ func mysql(lower string) *server {
 		"information_schema.triggers WHERE":                               "Pay|tr|INSERT|Salary|SET @a = 1|ANSI_QUOTES|latin1|root@%\nPay|both|insert,update|Salary|SET @b = 1||utf8mb4|root@%",
 		"information_schema.routines WHERE":                               "Pay|Raise|PROCEDURE|BEGIN END||utf8mb4|root@%|SQL\nPay|Dark|FUNCTION|NULL||utf8mb4|root@%|SQL\nPay|Js|FUNCTION|return 1||utf8mb4|root@%|EXTERNAL",
 		"information_schema.events WHERE":                                 "Pay|Nightly|DELETE FROM Salary||utf8mb4|root@%",
-		"referential_constraints WHERE":                                   "Pay|Lab|Child|Salary|CASCADE|RESTRICT\nPay|Lab|Quiet|Salary|NO ACTION|RESTRICT\nPay|Lab|Nulls|Salary|SET NULL|CASCADE",
+		"referential_constraints WHERE":                                   "Pay|Lab|Child|Salary|CASCADE|RESTRICT|c\nPay|Lab|Quiet|Salary|NO ACTION|RESTRICT|q\nPay|Lab|Nulls|Salary|SET NULL|CASCADE|n",
+		"key_column_usage WHERE":                                          "Lab|Quiet|sid|Pay|Salary|id|q\nLab|Quiet|b|Pay|Salary|Amount|q\nPay|Salary|boss|Lab|People|id|b\nLab|Child|sid|Lab|Salary|no|c",
 		"SHOW CREATE TABLE `Pay`.`":                                       "All|CREATE TABLE `All` (`a` int) ENGINE=MRG_MyISAM COMMENT='UNION=(`no`)' UNION=(`One`,`Lab`.`Two``s`)",
 	}}
 }
@@ -95,6 +96,12 @@ func TestLoad(t *testing.T) {
 	}
 	if want := []Cascade{{"Lab", "Child", true, false}, {"Lab", "Nulls", true, true}}; !slices.Equal(salary.Children, want) {
 		t.Errorf("children %v", salary.Children)
+	}
+	if want := []Key{{"Lab", "Child", nil, true, false}, {"Lab", "Quiet", []string{"id", "Amount"}, false, false}, {"Lab", "Nulls", nil, true, true}}; !reflect.DeepEqual(salary.Referring, want) {
+		t.Errorf("referring %v", salary.Referring)
+	}
+	if want := []Key{{"Lab", "People", []string{"boss"}, false, false}}; !reflect.DeepEqual(salary.Parents, want) {
+		t.Errorf("parents %v", salary.Parents)
 	}
 	kinds := map[string]Kind{"V": View, "Hidden": View, "Seq": Sequence, "Far": Table, "All": Table, "Hist": Table}
 	for name, kind := range kinds {
@@ -158,7 +165,7 @@ func TestLoadOfNoSchema(t *testing.T) {
 
 func TestLoadFaults(t *testing.T) {
 	fault := errors.New("gone away")
-	for _, part := range []string{"lower_case", "schemata", "information_schema.tables", "information_schema.columns", "information_schema.views", "triggers", "routines", "events", "referential"} {
+	for _, part := range []string{"lower_case", "schemata", "information_schema.tables", "information_schema.columns", "information_schema.views", "triggers", "routines", "events", "referential", "key_column_usage"} {
 		s := mysql("0")
 		s.faults[part] = fault
 		l := &SQLLoader{Query: s.query}

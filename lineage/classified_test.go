@@ -24,6 +24,15 @@ func unclassified(st *parser.Statement, g *lineage.Graph) string {
 	for _, w := range g.Writes {
 		known[strings.ToLower(w.Object.Name)] = true
 	}
+	for _, o := range g.Structure {
+		known[strings.ToLower(o.Name)] = true
+	}
+	for _, o := range g.Effects.CreatesTemporary {
+		known[strings.ToLower(o.Name)] = true
+	}
+	for _, o := range g.Effects.DropsTemporary {
+		known[strings.ToLower(o.Name)] = true
+	}
 	for _, o := range g.Names {
 		known[strings.ToLower(o.Name)] = true
 	}
@@ -40,18 +49,10 @@ func unclassified(st *parser.Statement, g *lineage.Graph) string {
 	names(reflect.ValueOf(st.Node), known, &missing) // learns the names of WITH and the aliases
 	missing = ""
 	names(reflect.ValueOf(st.Node), known, &missing)
-	if missing != "" && !metadataOnly(st) {
+	if missing != "" {
 		return "the table name " + missing + " of the tree is nowhere in the graph"
 	}
 	return ""
-}
-
-func metadataOnly(st *parser.Statement) bool {
-	switch st.Node.(type) {
-	case *ast.CreateTableStmt, *ast.CreateViewStmt, *ast.AlterTableStmt, *ast.ShowStmt, *ast.LockTablesStmt, *ast.AnalyzeTableStmt, *ast.ExplainStmt:
-		return true
-	}
-	return false
 }
 
 func names(v reflect.Value, known map[string]bool, missing *string) {
@@ -63,8 +64,7 @@ func names(v reflect.Value, known map[string]bool, missing *string) {
 		if v.CanInterface() {
 			switch n := v.Interface().(type) {
 			case *ast.TableName:
-				s := strings.ToLower(n.Schema.O)
-				if !known[n.Name.L] && s != "information_schema" && s != "mysql" && s != "performance_schema" {
+				if !known[n.Name.L] {
 					*missing = n.Name.O
 				}
 				return

@@ -97,7 +97,12 @@ func (t *tracer) change(schema, name string) Object {
 	if reachOf(o.Schema, o.Name) == forbidden {
 		t.forbid(o)
 	}
-	if _, certain, is := t.temporary(o); is && certain {
+	if t.defining {
+		t.look(o)
+		return o
+	}
+	if carrier, certain, is := t.temporary(o); is && certain {
+		t.carrierSink(carrier)
 		return o
 	}
 	if o.Schema != "" {
@@ -298,10 +303,5 @@ func (t *tracer) alterTable(n *ast.AlterTableStmt) {
 // touch the policy's schema is checked now.
 func (t *tracer) createView(n *ast.CreateViewStmt) {
 	t.change(n.ViewName.Schema.O, n.ViewName.Name.O)
-	walk(n.Select, func(n ast.Node) bool {
-		if name, ok := n.(*ast.TableName); ok {
-			t.structure(name.Schema.O, name.Name.O)
-		}
-		return true
-	})
+	t.defined(func() { t.expr(n.Select) })
 }

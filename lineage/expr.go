@@ -37,7 +37,7 @@ func (t *tracer) function(schema, name string) {
 		t.opaque("loadable function %s", name)
 		return
 	}
-	if schema == "" && t.schema == "" {
+	if schema == "" && t.schema == "" || ownFunctions[strings.ToLower(schema)] {
 		return
 	}
 	if !t.routine("function", schema, name) && schema != "" && len(t.missing) == 0 {
@@ -46,14 +46,14 @@ func (t *tracer) function(schema, name string) {
 	}
 }
 
+// ownFunctions are the qualifiers of MariaDB's own functions, as it prints them in views.
+var ownFunctions = map[string]bool{"mariadb_schema": true, "maxdb_schema": true, "oracle_schema": true}
+
 // variable reads or assigns a variable.
 func (t *tracer) variable(n *ast.VariableExpr) {
 	name := "@" + strings.ToLower(n.Name)
 	if n.IsSystem {
 		name = "@" + name
-		if !textVariable(name) {
-			return
-		}
 	}
 	if n.Value != nil {
 		t.carrierSink(name)
@@ -61,10 +61,6 @@ func (t *tracer) variable(n *ast.VariableExpr) {
 	}
 	t.carrierSource(name)
 }
-
-// textVariable tells whether a system variable can hold a text that a session chose: those that
-// were set from data carry its label.
-func textVariable(name string) bool { return true }
 
 // assign notes the effects of setting a system variable.
 func (t *tracer) assign(name string, value ast.ExprNode) {

@@ -98,6 +98,44 @@ func traceCase(t *testing.T, d *datadriven.TestData, defs string) string {
 	return b.String()
 }
 
+func printEffects(b *strings.Builder, e *lineage.Effects) {
+	if d := e.Dynamic; d != nil {
+		fmt.Fprintf(b, "  %s %s: %s%s\n", d.Verb, d.Name, d.Text, d.Expression)
+	}
+	if e.Use != "" {
+		fmt.Fprintf(b, "  current schema: %s\n", e.Use)
+	}
+	for _, o := range e.CreatesTemporary {
+		fmt.Fprintf(b, "  new temporary %s\n", o)
+	}
+	for _, o := range e.DropsTemporary {
+		fmt.Fprintf(b, "  no more temporary %s\n", o)
+	}
+	for _, s := range []string{e.CreatesSchema, e.DropsSchema} {
+		if s != "" {
+			fmt.Fprintf(b, "  schema: %s\n", s)
+		}
+	}
+	if e.Kill != nil {
+		fmt.Fprintf(b, "  kill %d\n", e.Kill.ID)
+	}
+	if e.Mode {
+		b.WriteString("  sql_mode may change\n")
+	}
+	if e.Charset {
+		fmt.Fprintf(b, "  character set may change%s\n", strings.TrimRight(": "+e.CharsetName, ": "))
+	}
+	if e.LocalFile {
+		b.WriteString("  asks the client for a file\n")
+	}
+	if e.ProcessList {
+		b.WriteString("  shows statements of other sessions\n")
+	}
+	if e.Diagnostics {
+		b.WriteString("  reads the diagnostics\n")
+	}
+}
+
 func printGraph(b *strings.Builder, g *lineage.Graph) {
 	fmt.Fprintf(b, "%s (%s)\n", g.Kind, g.Tier)
 	for _, f := range g.Flows {
@@ -115,6 +153,12 @@ func printGraph(b *strings.Builder, g *lineage.Graph) {
 		}
 		fmt.Fprintf(b, "  %s %s\n", what, w.Object)
 	}
+	for _, c := range g.Carriers {
+		fmt.Fprintf(b, "  changes %s\n", c)
+	}
+	for _, o := range g.Structure {
+		fmt.Fprintf(b, "  looks at %s\n", o)
+	}
 	for _, o := range g.Opaque {
 		fmt.Fprintf(b, "  opaque: %s\n", o)
 	}
@@ -124,7 +168,5 @@ func printGraph(b *strings.Builder, g *lineage.Graph) {
 	if g.Refused != "" {
 		fmt.Fprintf(b, "  refused: %s\n", g.Refused)
 	}
-	if g.Effects.Dynamic != nil {
-		fmt.Fprintf(b, "  %s %s%s%s\n", g.Effects.Dynamic.Verb, g.Effects.Dynamic.Name, g.Effects.Dynamic.Text, g.Effects.Dynamic.Expression)
-	}
+	printEffects(b, &g.Effects)
 }

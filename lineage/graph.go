@@ -92,6 +92,10 @@ type Graph struct {
 	Reads  []Object
 	Writes []Write
 	Names  []Object
+	// Structure lists the tables that the statement names without reading rows of them that belong to anyone: those
+	// whose definition it shows, copies or builds on (a view's, read through; a stored program's body's), and the tables
+	// of metadata. No data flows.
+	Structure []Object
 	// Carriers are the session carriers that the statement writes, whatever it reads: what they
 	// held before is gone or mixed.
 	Carriers []string

@@ -59,6 +59,7 @@ func (t *tracer) routine(kind, schema, name string) bool {
 		t.opaque("%s %s is not written in SQL", kind, o)
 	case !r.Readable:
 		t.opaque("%s %s: its body cannot be read by Sluice's service account", kind, o)
+	case t.defining: // it is not run
 	default:
 		t.names[o] = struct{}{}
 		t.run(kind+" "+o.String(), s.Name, &r.Program)
@@ -161,8 +162,12 @@ func (t *tracer) program(p *parser.Program) {
 
 // bodyStaysOut keeps stored programs out of the policy's schema: events run past the gateway.
 func (t *tracer) bodyStaysOut(p *parser.Program) {
+	if p.Drop || p.Body == "" {
+		return
+	}
+	statements, _, err := parser.ParseBody(p.Body, t.reading)
 	if strings.Contains(strings.ToLower(p.Body), PolicySchema) {
-		if statements, _, err := parser.ParseBody(p.Body, t.reading); err == nil {
+		if err == nil {
 			for i := range statements {
 				statements[i].Names(func(name string, _, dotted bool) {
 					if strings.EqualFold(name, PolicySchema) && !dotted {
@@ -172,8 +177,22 @@ func (t *tracer) bodyStaysOut(p *parser.Program) {
 			}
 		}
 	}
-	if p.Kind == "event" && !p.Drop && p.Body != "" {
+	switch {
+	case p.Kind == "event":
 		t.event(p)
+	case err == nil:
+		schema := p.Schema
+		if p.Kind == "trigger" {
+			if schema == "" {
+				schema = p.TableSchema
+			}
+			t.structure(p.TableSchema, p.Table)
+		}
+		if schema == "" {
+			schema = t.schema
+		}
+		defer t.enter(schema, t.reading)()
+		t.defined(func() { t.block(statements, p.Kind) })
 	}
 }
 

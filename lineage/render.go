@@ -3,14 +3,14 @@ package lineage
 import (
 	"fmt"
 	"io"
+	"sort"
 	"strings"
-
-	"sluice/parser"
 )
 
-// Report is one statement of `proxy lineage --jsonl` (contract 9). Reads and Writes are sorted
-// schema.table names: tables whose rows are read or changed, views and programs read through;
-// Refused says why the statement is not understood, "" when it is.
+// Report is one statement of `proxy lineage --jsonl` (contract 9). Reads and Writes are sorted schema.table names,
+// views and programs read through. Every table that the statement names is in one of them: rows that are read,
+// definitions that are looked at (also in Structure), rows and definitions that are changed. Refused says
+// why the statement is not understood, "" when it is.
 type Report struct {
 	Kind    string   `json:"kind"`
 	Reads   []string `json:"reads"`
@@ -18,23 +18,49 @@ type Report struct {
 	Tier    string   `json:"tier"`
 	Refused string   `json:"refused"`
 	Through []string `json:"through,omitempty"` // views and routines that were read through
+	// Structure are those of Reads of which no row reaches anything: metadata and definitions.
+	Structure []string `json:"structure,omitempty"`
+	// Carried are the tables whose data session state brings along: user variables, temporary tables.
+	Carried []string `json:"carried,omitempty"`
 }
 
 // ReportOf gives the report of a graph.
 func ReportOf(g *Graph) Report {
-	r := Report{Kind: g.Kind, Tier: g.Tier.String(), Refused: g.Refused, Reads: []string{}, Writes: []string{}}
+	r := Report{Kind: g.Kind, Tier: g.Tier.String(), Refused: g.Refused}
+	reads, writes, rows := names{}, names{}, names{}
 	for _, o := range g.Reads {
-		if o.Name != "*" {
-			r.Reads = append(r.Reads, o.String())
+		rows.add(o)
+	}
+	for i := range g.Flows {
+		switch s := &g.Flows[i].Source; s.Kind {
+		case SystemSource:
+			rows.add(s.Object)
+		case CarrierSource:
+			rows.temporary(s.Name)
+		}
+		writes.temporary(g.Flows[i].Sink.Name)
+	}
+	for name := range rows {
+		reads[name] = true
+	}
+	for _, o := range g.Structure {
+		reads.add(o)
+		if name := o.String(); !rows[name] {
+			r.Structure = append(r.Structure, name)
 		}
 	}
-	last := ""
 	for _, w := range g.Writes {
-		if s := w.Object.String(); s != last {
-			r.Writes = append(r.Writes, s)
-			last = s
+		writes.add(w.Object)
+	}
+	for _, list := range [][]Object{g.Effects.CreatesTemporary, g.Effects.DropsTemporary} {
+		for _, o := range list {
+			writes.add(o)
 		}
 	}
+	for _, name := range g.Carriers {
+		writes.temporary(name)
+	}
+	r.Reads, r.Writes = reads.sorted(), writes.sorted()
 	for _, o := range g.Names {
 		r.Through = append(r.Through, o.String())
 	}
@@ -43,10 +69,33 @@ func ReportOf(g *Graph) Report {
 		r.Refused = g.Forbidden
 	case r.Refused == "" && len(g.Opaque) > 0:
 		r.Refused = "cannot be read through: " + strings.Join(g.Opaque, "; ")
-	case r.Refused == "" && g.Tier == parser.TierTokens:
-		r.Refused = ""
 	}
 	return r
+}
+
+// names is a set of schema.table names.
+type names map[string]bool
+
+func (n names) add(o Object) {
+	if o.Schema != "" && o.Name != "" && o.Name != "*" {
+		n[o.String()] = true
+	}
+}
+
+// temporary adds the temporary table that a carrier is, if it is one.
+func (n names) temporary(carrier string) {
+	if name, is := strings.CutPrefix(carrier, "temporary "); is {
+		n[name] = true
+	}
+}
+
+func (n names) sorted() []string {
+	out := make([]string, 0, len(n))
+	for name := range n {
+		out = append(out, name)
+	}
+	sort.Strings(out)
+	return out
 }
 
 // String gives the source for people: a table, or what else it is.

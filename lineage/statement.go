@@ -61,8 +61,9 @@ func (t *tracer) extras(st *parser.Statement) {
 
 // named adds an object that stands outside of any tree.
 func (t *tracer) named(o parser.Named) {
-	if strings.HasPrefix(o.Name, "handler ") {
+	if table, is := strings.CutPrefix(o.Name, "handler "); is {
 		t.carrierSource(o.Name)
+		t.readTable(o.Schema, table) // without an alias a handler bears its table's name
 		return
 	}
 	switch o.Access {
@@ -77,12 +78,24 @@ func (t *tracer) named(o parser.Named) {
 
 // structure names an object whose definition alone is read: metadata is free, but for the policy's schema.
 func (t *tracer) structure(schema, name string) {
-	if schema == "" {
-		schema = t.schema
+	o, _, _ := t.object(schema, name)
+	t.mention(o)
+}
+
+func (t *tracer) mention(o Object) {
+	if reachOf(o.Schema, o.Name) == forbidden {
+		t.forbid(o)
+		return
 	}
-	if reachOf(schema, name) == forbidden {
-		t.forbid(Object{schema, name})
-	}
+	t.look(o)
+}
+
+// defined reads something that a statement defines: it names tables, and runs nothing.
+func (t *tracer) defined(read func()) {
+	before, effects := t.defining, t.g.Effects
+	t.defining = true
+	read()
+	t.defining, t.g.Effects = before, effects
 }
 
 // withoutTree reads statements that recognisers understood without a tree.

@@ -31,6 +31,9 @@ func (t *tracer) tokens(st *parser.Statement) {
 		schemas[t.schema] = true
 	}
 	all := t.b.snapshot.Names()
+	if len(all) == 0 {
+		t.refuse("%s is not understood, and no definitions tell what it could touch", strings.ToUpper(st.Kind))
+	}
 	for name := range names {
 		if strings.EqualFold(name, PolicySchema) {
 			t.forbid(Object{PolicySchema, ""})

@@ -23,6 +23,7 @@ type tracer struct {
 	sinks   map[string]Sink
 	writes  map[Write]struct{}
 	names   map[Object]struct{}
+	looks   map[Object]struct{} // named without a flow
 
 	reading  parser.Reading
 	schema   string // what unqualified names belong to
@@ -33,6 +34,7 @@ type tracer struct {
 	written  map[string]bool // objects whose triggers and cascades were read
 	prepared map[string]string
 	body     bool // inside a stored program
+	defining bool // inside what a statement defines: nothing runs yet
 	lasting  bool // where temporary tables are out of sight: inside a view, behind a foreign key or a MERGE table
 }
 
@@ -48,7 +50,7 @@ func newTracer(b *Bound) *tracer {
 	return &tracer{
 		b: b, g: &Graph{Kind: b.statement.Kind, Tier: b.statement.Tier},
 		missing: map[string]struct{}{}, sources: map[string]*source{}, sinks: map[string]Sink{},
-		writes: map[Write]struct{}{}, names: map[Object]struct{}{}, reading: b.reading,
+		writes: map[Write]struct{}{}, names: map[Object]struct{}{}, looks: map[Object]struct{}{}, reading: b.reading,
 		schema: b.scope.Schema, open: map[string]bool{}, written: map[string]bool{},
 	}
 }
@@ -87,6 +89,9 @@ func (t *tracer) finish() *Graph {
 	for n := range t.names {
 		g.Names = append(g.Names, n)
 	}
+	for o := range t.looks {
+		g.Structure = append(g.Structure, o)
+	}
 	for _, k := range t.sinks {
 		if k.Kind == CarrierSink {
 			g.Carriers = append(g.Carriers, k.Name)
@@ -99,6 +104,7 @@ func (t *tracer) finish() *Graph {
 func sortGraph(g *Graph) {
 	sort.Slice(g.Reads, func(i, j int) bool { return g.Reads[i].String() < g.Reads[j].String() })
 	sort.Slice(g.Names, func(i, j int) bool { return g.Names[i].String() < g.Names[j].String() })
+	sort.Slice(g.Structure, func(i, j int) bool { return g.Structure[i].String() < g.Structure[j].String() })
 	sort.Slice(g.Writes, func(i, j int) bool {
 		a, b := &g.Writes[i], &g.Writes[j]
 		if a.Object != b.Object {
@@ -125,13 +131,16 @@ func (f *Flow) key() string {
 
 // refuse marks the statement as not understood.
 func (t *tracer) refuse(format string, args ...any) {
-	if t.g.Refused == "" {
+	if t.g.Refused == "" && !t.defining {
 		t.g.Refused = fmt.Sprintf(format, args...)
 	}
 }
 
 // opaque notes something that cannot be read through.
 func (t *tracer) opaque(format string, args ...any) {
+	if t.defining {
+		return
+	}
 	s := fmt.Sprintf(format, args...)
 	for _, o := range t.g.Opaque {
 		if o == s {
@@ -143,6 +152,10 @@ func (t *tracer) opaque(format string, args ...any) {
 
 // read adds a source.
 func (t *tracer) read(s Source) {
+	if t.defining {
+		t.look(s.Object)
+		return
+	}
 	s.Via = append([]Object(nil), t.via...)
 	k := s.key()
 	have := t.sources[k]
@@ -153,8 +166,18 @@ func (t *tracer) read(s Source) {
 	have.explicit = have.explicit || t.implicit == 0
 }
 
+// look adds an object that is named without a flow.
+func (t *tracer) look(o Object) {
+	if o.Schema != "" && o.Name != "" && o.Name != "*" {
+		t.looks[o] = struct{}{}
+	}
+}
+
 // sink adds a sink.
 func (t *tracer) sink(k Sink) {
+	if t.defining {
+		return
+	}
 	t.sinks[fmt.Sprint(k.Kind, k.Object.Schema, ".", k.Object.Name, " ", k.Name)] = k
 }
 
@@ -201,6 +224,7 @@ func (t *tracer) readTable(schema, name string) {
 		t.forbid(o)
 		return
 	case metadata:
+		t.look(o)
 		return
 	case personal:
 		t.read(Source{Kind: SystemSource, Object: o})
@@ -252,7 +276,9 @@ func (t *tracer) readView(o Object, def *catalog.Object) {
 	}
 	t.open[key] = true
 	defer delete(t.open, key)
-	t.names[o] = struct{}{}
+	if !t.defining {
+		t.names[o] = struct{}{}
+	}
 	st, err := t.viewBody(def)
 	if err != nil {
 		t.opaque("view %s: %v", o, err)

@@ -300,7 +300,8 @@ func shortened(err error) error {
 
 // kindOf names a statement by its first words.
 func kindOf(st *Statement) string {
-	words := make([]string, 0, 4)
+	var buffer [4]string
+	words := buffer[:0]
 	for _, t := range st.Tokens {
 		if t.Kind != Word || len(words) == 4 {
 			if t.is(st.Text, "(") && len(words) == 0 {
@@ -314,7 +315,9 @@ func kindOf(st *Statement) string {
 		return "unknown"
 	}
 	switch words[0] {
-	case "with", "values", "table":
+	case "with":
+		return mainVerb(st)
+	case "values", "table":
 		return "select"
 	case "desc", "describe":
 		return "explain"
@@ -325,12 +328,27 @@ func kindOf(st *Statement) string {
 			}
 		}
 		return words[0]
-	case "start", "lock", "unlock", "load", "truncate", "show", "begin", "xa", "analyze", "checksum", "check", "flush":
+	case "truncate":
+		return "truncate table"
+	case "analyze", "check", "checksum", "optimize", "repair":
+		if i := (&scan{st: st}).find("TABLE", "TABLES", "VIEW"); i > 0 && i < 4 {
+			return words[0] + " table"
+		}
+	case "start", "lock", "unlock", "load", "show", "xa", "flush":
 		if len(words) > 1 {
 			return words[0] + " " + words[1]
 		}
 	}
 	return words[0]
+}
+
+// mainVerb finds what stands behind a WITH list.
+func mainVerb(st *Statement) string {
+	s := &scan{st: st}
+	if i := s.find("SELECT", "UPDATE", "DELETE", "INSERT", "REPLACE"); i > 0 {
+		return strings.ToLower(s.text(i, i+1))
+	}
+	return "select"
 }
 
 var definable = map[string]bool{

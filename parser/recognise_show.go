@@ -35,6 +35,10 @@ func recogniseShow(s *scan) bool {
 		s.st.Kind = "show warnings"
 	case s.is("CREATE"):
 		return showCreate(s)
+	case s.is("COLUMNS"), s.is("FIELDS"), s.is("INDEX"), s.is("INDEXES"), s.is("KEYS"):
+		if !showParts(s) {
+			return false
+		}
 	}
 	s.st.Extra.Control = true
 	if !s.has(0, len(s.st.Tokens), "WHERE") {
@@ -43,6 +47,20 @@ func recogniseShow(s *scan) bool {
 	// Which rows come tells about what the condition reads.
 	s.st.Extra.Explained = true
 	return !s.has(0, len(s.st.Tokens), "(") && s.left(1, len(s.st.Tokens))
+}
+
+// showParts names the table of SHOW COLUMNS|INDEX FROM t [FROM schema].
+func showParts(s *scan) bool {
+	s.i++
+	if !s.acceptAny("FROM", "IN") {
+		return false
+	}
+	schema, name, ok := s.name()
+	if ok && s.acceptAny("FROM", "IN") {
+		_, schema, ok = s.name()
+	}
+	s.st.Extra.Objects = []Named{{schema, name, Structure}}
+	return ok
 }
 
 // showCreate names its object, so that a statement about the policy's own schema is noticed.

@@ -144,7 +144,7 @@ func (l *lexer) skipComment(open int) error {
 	if end < 0 {
 		return l.fault("executable comment", "it is not closed")
 	}
-	if strings.Contains(body[:end], "/*") {
+	if strings.Contains(body[:end+1], "/*") { // also the "/*/" that one reader takes for the end, another for a beginning
 		return l.fault("executable comment", "a comment inside it has no single meaning")
 	}
 	return l.blank(open + end + 2)
@@ -207,7 +207,10 @@ func (l *lexer) hint() error {
 		return l.fault("hint", "it is not closed")
 	}
 	body := l.in[l.pos+3 : l.pos+end]
-	if strings.ContainsAny(body, "'\"`\\\x00") || strings.Contains(body, "/*") {
+	if strings.IndexByte(body, 0) >= 0 {
+		return l.fault("hint", "it holds a zero byte")
+	}
+	if strings.ContainsAny(body, "'\"`\\") || strings.Contains(body, "/*") {
 		return l.blank(end + 2)
 	}
 	l.take(end + 2)

@@ -85,7 +85,7 @@ type charsetClass uint8
 
 const (
 	unlexable  charsetClass = iota // a byte of a character may be a quote or a backslash
-	singleByte                     // every byte is a character; ASCII is ASCII
+	asciiSafe                      // a byte below 0x80 that ends a quote or escapes is never part of a character
 	unicodeSet                     // UTF-8
 )
 
@@ -95,8 +95,9 @@ func classOf(charset string) charsetClass {
 		return unicodeSet
 	case "latin1", "latin2", "latin5", "latin7", "ascii", "binary", "cp1250", "cp1251", "cp1256",
 		"cp1257", "cp850", "cp852", "cp866", "koi8r", "koi8u", "greek", "hebrew", "macce", "macroman",
-		"keybcs2", "armscii8", "geostd8", "tis620", "dec8", "hp8":
-		return singleByte
+		"keybcs2", "armscii8", "geostd8", "tis620", "dec8", "hp8",
+		"ujis", "eucjpms", "euckr", "gb2312": // their second bytes are no quote and no backslash
+		return asciiSafe
 	default:
 		return unlexable
 	}

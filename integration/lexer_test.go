@@ -1,0 +1,272 @@
+package integration
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+
+	"sluice/enforcement"
+	"sluice/integration/servers"
+	"sluice/lineage"
+	"sluice/lineage/catalog"
+	"sluice/parser"
+)
+
+// No text that Sluice permits gives a row of a table that its graph lacks: random texts over quotes, comments,
+// escapes, control and high bytes, under every sql_mode and client character set that matters, are read by the
+// parser and, when permitted, run by a real server that holds a canary. The text that is forwarded must also
+// mean what the client's own text means. SLUICE_LEXER=30m runs it for so long with a new seed.
+func TestLexerDifferential(t *testing.T) {
+	long, seed := time.Duration(0), uint64(1)
+	if v := os.Getenv("SLUICE_LEXER"); v != "" {
+		d, err := time.ParseDuration(v)
+		if err != nil {
+			t.Fatal(err)
+		}
+		long, seed = d, uint64(time.Now().UnixNano())
+	}
+	for name, start := range map[string]func(testing.TB, ...string) *servers.Server{"MariaDB": servers.MariaDB, "MySQL": servers.MySQL} {
+		t.Run(name, func(t *testing.T) {
+			if long > 0 {
+				t.Parallel()
+			}
+			t.Logf("seed %d", seed)
+			d := newDifferential(t, start(t), seed)
+			until := time.Now().Add(long)
+			for round := 0; round < 600 || time.Now().Before(until); round++ {
+				d.round(200)
+				if t.Failed() {
+					break
+				}
+			}
+			t.Logf("%d texts: %d unreadable, %d refused, %d sent, %d of them accepted by the server, %d compared with the client's own text",
+				d.texts, d.unreadable, d.refused, d.sent, d.accepted, d.compared)
+			if d.accepted == 0 || d.refused == 0 || d.compared == 0 {
+				t.Error("a part of the test did not run")
+			}
+		})
+	}
+}
+
+const lexerCanary = "CANARY-5e1f"
+
+// differential sends what the parser permits to a server.
+type differential struct {
+	t       *testing.T
+	r       *rand.Rand
+	db      *sql.DB
+	conn    *sql.Conn
+	dialect parser.Dialect
+	catalog *catalog.Snapshot
+	policy  *enforcement.Snapshot
+	reading parser.Reading
+
+	texts, unreadable, refused, sent, accepted, compared int
+}
+
+func newDifferential(t *testing.T, server *servers.Server, seed uint64) *differential {
+	t.Helper()
+	server.Exec(t, "CREATE DATABASE pub CHARACTER SET utf8mb4", "CREATE DATABASE secret CHARACTER SET utf8mb4",
+		"CREATE TABLE pub.t (v VARCHAR(60))", "INSERT INTO pub.t VALUES ('public')",
+		"CREATE TABLE secret.t (v VARCHAR(60))", "INSERT INTO secret.t VALUES ('"+lexerCanary+"')")
+	db, err := sql.Open("mysql", "root@unix("+server.Socket+")/pub")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	d := &differential{t: t, r: rand.New(rand.NewPCG(seed, 2)), db: db}
+	var version string
+	if err := db.QueryRow("SELECT VERSION()").Scan(&version); err != nil {
+		t.Fatal(err)
+	}
+	d.dialect = parser.ParseVersion(version)
+	defs, err := lineage.LoadDefinitions("CREATE TABLE pub.t (v TEXT); CREATE TABLE secret.t (v TEXT)", d.dialect, "pub")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.catalog, err = catalog.New(defs, 0).Current(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	d.policy, err = enforcement.Build(&enforcement.Policy{Revision: 1, Projects: map[string]*enforcement.Project{
+		"secret": {Name: "secret", Protection: parser.Protected},
+	}}, enforcement.Options{Folds: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+var (
+	lexerModes    = []string{"", "", "ANSI_QUOTES", "NO_BACKSLASH_ESCAPES", "ANSI_QUOTES,NO_BACKSLASH_ESCAPES", "PIPES_AS_CONCAT", "IGNORE_SPACE", "ANSI", "HIGH_NOT_PRECEDENCE"}
+	lexerCharsets = []string{"utf8mb4", "utf8mb4", "utf8mb3", "latin1", "ascii", "binary", "koi8r", "cp1251", "hebrew", "gbk", "sjis", "big5", "cp932", "ujis", "euckr", "eucjpms", "gb2312", "gb18030", "tis620", "armscii8"}
+)
+
+// round runs n texts under one sql_mode and character set.
+func (d *differential) round(n int) {
+	d.t.Helper()
+	mode, charset := lexerModes[d.r.IntN(len(lexerModes))], lexerCharsets[d.r.IntN(len(lexerCharsets))]
+	conn, err := d.db.Conn(context.Background())
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer conn.Close()
+	d.conn = conn
+	if _, err := conn.ExecContext(context.Background(), "SET sql_mode='"+mode+"'"); err != nil {
+		d.t.Fatal(err)
+	}
+	if _, err := conn.ExecContext(context.Background(), "SET NAMES "+charset); err != nil {
+		return // a set that this server does not have
+	}
+	// What it sends back is read as it is stored: the canary must be recognised.
+	if _, err := conn.ExecContext(context.Background(), "SET character_set_results = NULL"); err != nil {
+		d.t.Fatal(err)
+	}
+	d.reading = parser.Reading{Dialect: d.dialect, Mode: parser.ParseMode(mode), Charset: charset}
+	// Few pieces at a time meet each other more often, and spoil each other less.
+	few := make([]string, 14)
+	for i := range few {
+		few[i] = pieces[d.r.IntN(len(pieces))]
+	}
+	for range n {
+		d.try(soup(d.r, few))
+	}
+}
+
+// try judges one text and runs what is permitted of it.
+func (d *differential) try(text string) {
+	d.t.Helper()
+	d.texts++
+	script, err := parser.Parse(text, d.reading)
+	if err != nil {
+		d.unreadable++
+		return
+	}
+	for i := range script.Statements {
+		st := &script.Statements[i]
+		if st.Command != nil || !d.permitted(st) {
+			d.refused++
+			return
+		}
+		// What cannot give the canary away in any reading is sent now and then.
+		if !strings.Contains(text, "secret") && d.r.IntN(20) > 0 {
+			continue
+		}
+		seen, number := d.run(st.Text)
+		d.sent++
+		if number == 0 {
+			d.accepted++
+		}
+		if strings.Contains(seen, lexerCanary) {
+			d.t.Errorf("LEAK under sql_mode %d, %s: %q, sent as %q, gives %q", d.reading.Mode, d.reading.Charset, text, st.Text, seen)
+		}
+		// An empty statement is an error to the server and nothing to the parser: no statement is sent for it.
+		if len(script.Statements) == 1 && st.Text != text && strings.Count(text, ";") < 2 {
+			d.same(text, st.Text, seen, number)
+		}
+	}
+}
+
+// same compares with the client's own text: that must give the same rows or the same error.
+func (d *differential) same(text, canonical, seen string, number uint16) {
+	d.t.Helper()
+	own, ownNumber := d.run(text)
+	d.compared++
+	if ownNumber != number || number == 0 && own != seen {
+		d.t.Errorf("under sql_mode %d, %s: %q gives %d %q, its canonical text %q gives %d %q", d.reading.Mode, d.reading.Charset, text, ownNumber, own, canonical, number, seen)
+	}
+}
+
+func (d *differential) permitted(st *parser.Statement) bool {
+	bound, err := lineage.Resolve(context.Background(), st, d.reading, lineage.Scope{Schema: "pub"}, d.catalog)
+	if err != nil {
+		return false
+	}
+	var none lineage.Labels
+	decision := d.policy.Decide(&enforcement.Request{Graph: none.Expand(lineage.Trace(bound)), Schema: "pub"})
+	return decision.Permitted()
+}
+
+// run gives all cells and the error's text, and the error's number.
+func (d *differential) run(text string) (seen string, number uint16) {
+	d.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	rows, err := d.conn.QueryContext(ctx, text)
+	var b strings.Builder
+	if err == nil {
+		columns, cerr := rows.Columns()
+		if cerr != nil {
+			d.t.Fatal(cerr)
+		}
+		cells := make([]sql.RawBytes, len(columns))
+		into := make([]any, len(columns))
+		for i := range cells {
+			into[i] = &cells[i]
+		}
+		for rows.Next() {
+			if err := rows.Scan(into...); err != nil {
+				d.t.Fatal(err)
+			}
+			for _, c := range cells {
+				b.Write(c)
+				b.WriteByte('|')
+			}
+		}
+		err = rows.Err()
+		_ = rows.Close()
+	}
+	var e *mysql.MySQLError
+	if errors.As(err, &e) {
+		return b.String() + e.Message, e.Number
+	}
+	if err != nil {
+		d.t.Fatalf("%q: %v", text, err)
+	}
+	return b.String(), 0
+}
+
+// soup makes a text around a read of the canary: pieces that open, close, hide and escape, before and behind.
+func soup(r *rand.Rand, few []string) string {
+	var b strings.Builder
+	b.WriteString(begins[r.IntN(len(begins))])
+	some(&b, r, few)
+	if r.IntN(12) > 0 {
+		b.WriteString(reads[r.IntN(len(reads))])
+	}
+	some(&b, r, few)
+	b.WriteString(ends[r.IntN(len(ends))])
+	return b.String()
+}
+
+func some(b *strings.Builder, r *rand.Rand, few []string) {
+	for range r.IntN(6) {
+		switch n := r.IntN(40); {
+		case n == 0:
+			b.WriteByte(byte(r.IntN(256)))
+		case n < 4:
+			fmt.Fprintf(b, "/*!%0*d ", 4+r.IntN(4), versions[r.IntN(len(versions))])
+		default:
+			b.WriteString(few[r.IntN(len(few))])
+		}
+		if r.IntN(3) == 0 {
+			b.WriteByte(' ')
+		}
+	}
+}
+
+var (
+	begins = []string{"SELECT 1 ", "SELECT 1", "SELECT v FROM t ", "SELECT 'a' ", "(SELECT 1) ", "SELECT 1 AS ", "SELECT @", "SELECT /*+ ", "/*", "SELECT 1 +", "SELECT \"x", "SELECT `x", "SELECT 'x", "WITH t AS (SELECT 1 v) ", "SELECT N'a' ", "SELECT _utf8mb4'a' ", "SELECT 1e", "SELECT 0x"}
+	ends   = []string{"", "", "'", "\"", "`", "*/", " -- '", " -- \"", " -- `", " # */", " -- */", "' */", ")", "' -- ", " */ -- '", "''", "\n", ";"}
+	reads  = []string{" UNION SELECT v FROM secret.t ", " UNION SELECT v FROM secret.t -- ", " UNION SELECT v FROM secret.t #", ", (SELECT v FROM secret.t) ", " UNION SELECT v FROM `secret`.t ", " UNION SELECT v FROM \"secret\".\"t\" ", "(SELECT v FROM secret.t)", " UNION SELECT v FROM secret . t ", " UNION SELECT v FROM secret/**/./**/t ", " FROM secret.t ", " v FROM secret.t "}
+	pieces = []string{"'", "'", "\"", "\"", "`", "`", "\\", "\\\\", "\\'", "\\\"", "''", "\"\"", "``", "/*", "/*!", "/*! ", "/*M!", "/*m!", "/*M! ", "/*M!100100 ", "/*M!999999 ", "/*T!", "/*T! ", "/*T![auto_rand] ", "/*T![x] ", "/*+", "/*+ ", "/*+ a() */", "*/", "*/", "*/", "/**/", "--", "-- ", "--\t", "--\n", "--\x01", "--\xa0", "--\x85", "--x", "#", "# ", "\n", "\n", "\r", "\r\n", "\x00", "\x1a", "\x0b", "\x0c", "\xa0", "\xc2\xa0", "\xe3\x80\x80", "\xef\xbb\xbf", "\xbf\\'", "\xbf'", "\x95\\'", "\x95\\", "\xa5\\", "\x81`", "\xa1\xa1", "\x8f\xa1", "\xfe", "é", "ß", "1", "a", "AS", "AS x", ",", ".", "(", ")", ";", "@", "@@", ":=", "||", "&&", "->", "->>", "=", "+", "-", "*", "/", "%", "$$", "$a$", "$", "?", "N'", "n'", "X'", "x'41'", "b'1'", "_binary'", "_gbk'", "_latin1'", "_sjis'", "0x27", "1.", ".1", "1e", "1.e1", "0b1", "{", "}", "{d '2020-01-01'}", "\\N", "!", "WHERE", "AND", "FROM t", "LIMIT 1", "NULL"}
+	// versions stand in executable comments: below, at and above those of the servers, with five and six digits.
+	versions = []int{0, 1, 40101, 50000, 50699, 50700, 50701, 50999, 80000, 90000, 90704, 90705, 99999, 100000, 100100, 101119, 101120, 101200, 110000, 999999, 9999999}
+)

@@ -68,6 +68,9 @@ func (t *tracer) assign(name string, value ast.ExprNode) {
 	e := &t.g.Effects
 	switch name {
 	case "sql_mode":
+		text, literal := parser.LiteralText(value)
+		// A number, also a string in hexadecimal, spells a mode otherwise; of several the first may count too.
+		e.ModeText, e.ModeKnown = text, literal && !e.Mode && !strings.ContainsAny(text, "0123456789")
 		e.Mode = true
 	case "setnames", "setcharset", "character_set_client", "names", "charset":
 		e.Charset = true

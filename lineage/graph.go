@@ -121,6 +121,9 @@ type Effects struct {
 	// a function that is not known to leave them alone …): ask the warehouse before the next
 	// text whose meaning depends on them.
 	Mode, Charset bool
+	// ModeText is the literal that sql_mode is set to, if ModeKnown.
+	ModeText  string
+	ModeKnown bool
 	// CharsetName is the literal that SET NAMES or SET character_set_client names, lower case, if any.
 	CharsetName string
 	// CreatesTemporary and DropsTemporary are the temporary tables that come and go.

@@ -1,8 +1,6 @@
 package lineage
 
 import (
-	"fmt"
-	"io"
 	"sort"
 	"strings"
 )
@@ -24,8 +22,8 @@ type Report struct {
 	Carried []string `json:"carried,omitempty"`
 }
 
-// ReportOf gives the report of a graph.
-func ReportOf(g *Graph) Report {
+// ReportOf gives the report of a graph; whole is the graph with what the session carries put in (Labels.Expand).
+func ReportOf(g, whole *Graph) Report {
 	r := Report{Kind: g.Kind, Tier: g.Tier.String(), Refused: g.Refused}
 	reads, writes, rows := names{}, names{}, names{}
 	for _, o := range g.Reads {
@@ -61,6 +59,15 @@ func ReportOf(g *Graph) Report {
 		writes.temporary(name)
 	}
 	r.Reads, r.Writes = reads.sorted(), writes.sorted()
+	carried := names{}
+	for i := range whole.Flows {
+		if s := &whole.Flows[i].Source; s.Kind == TableSource && !rows[s.Object.String()] {
+			carried.add(s.Object)
+		}
+	}
+	if len(carried) > 0 {
+		r.Carried = carried.sorted()
+	}
 	for _, o := range g.Names {
 		r.Through = append(r.Through, o.String())
 	}
@@ -145,48 +152,4 @@ func (f Flow) String() string {
 		kind = "implicit"
 	}
 	return f.Source.String() + " -> " + f.Sink.String() + ": " + kind
-}
-
-// Draw writes the graph as a picture for a terminal: sources on the left, sinks on the right.
-func Draw(w io.Writer, text string, g *Graph) error {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n", strings.TrimSpace(text))
-	fmt.Fprintf(&b, "  %s, read by %s\n", strings.ToUpper(g.Kind), map[string]string{"tree": "the syntax tree", "recogniser": "a recogniser", "tokens": "its tokens only"}[g.Tier.String()])
-	width := 0
-	for _, f := range g.Flows {
-		width = max(width, len([]rune(f.Source.String())))
-	}
-	for i, f := range g.Flows {
-		source := f.Source.String()
-		if i > 0 && g.Flows[i-1].Source.String() == source {
-			source = ""
-		}
-		line := "──────▶"
-		if f.Implicit {
-			line = "╌╌╌╌╌╌▶"
-		}
-		fmt.Fprintf(&b, "  %-*s %s %s\n", width, source, line, f.Sink)
-	}
-	if len(g.Flows) == 0 {
-		b.WriteString("  no data flows\n")
-	}
-	for _, wr := range g.Writes {
-		what := "rows of"
-		if wr.Definition {
-			what = "definition of"
-		}
-		fmt.Fprintf(&b, "  changes the %s %s\n", what, wr.Object)
-	}
-	for _, o := range g.Opaque {
-		fmt.Fprintf(&b, "  opaque: %s\n", o)
-	}
-	if why := g.Forbidden + g.Refused; why != "" {
-		fmt.Fprintf(&b, "  refused: %s\n", why)
-	}
-	if g.Unread != "" {
-		fmt.Fprintf(&b, "  not parsed: %s\n", g.Unread)
-	}
-	b.WriteString("\n")
-	_, err := io.WriteString(w, b.String())
-	return err
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -87,72 +86,13 @@ func (o *lineageOptions) run(c *cobra.Command, args []string) error {
 	return r.draw(string(text), out, o.schema)
 }
 
-type statementReader struct {
-	ctx      context.Context
-	dialect  parser.Dialect
-	snapshot *catalog.Snapshot
-}
-
-// graphs traces each statement of a text; a USE holds for those behind it.
-func (r *statementReader) graphs(sql, schema string) ([]parser.Statement, []*lineage.Graph, error) {
-	rd := parser.Reading{Dialect: r.dialect}
-	script, err := parser.Parse(sql, rd)
-	if err != nil {
-		return nil, nil, err
-	}
-	var out []*lineage.Graph
-	for i := range script.Statements {
-		st := &script.Statements[i]
-		if st.Command != nil {
-			out = append(out, &lineage.Graph{Kind: "command", Tier: parser.TierTree})
-			continue
-		}
-		b, err := lineage.Resolve(r.ctx, st, rd, lineage.Scope{Schema: schema}, r.snapshot)
-		if err != nil {
-			return nil, nil, err
-		}
-		g := lineage.Trace(b)
-		if g.Effects.Use != "" {
-			schema = g.Effects.Use
-		}
-		out = append(out, r.prepared(g, rd, schema))
-	}
-	return script.Statements, out, nil
-}
-
-// prepared adds what a literal text that is prepared or executed at once would read and write.
-func (r *statementReader) prepared(g *lineage.Graph, rd parser.Reading, schema string) *lineage.Graph {
-	d := g.Effects.Dynamic
-	if d == nil || d.Verb == "deallocate" {
-		return g
-	}
-	out := *g
-	if d.Text == "" {
-		out.Refused = "the text that it runs is a value of the warehouse: the gateway asks for it"
-		return &out
-	}
-	script, err := parser.Parse(d.Text, rd)
-	if err != nil || len(script.Statements) != 1 || script.Statements[0].Command != nil {
-		out.Refused = "the text that it runs cannot be read"
-		return &out
-	}
-	b, err := lineage.Resolve(r.ctx, &script.Statements[0], rd, lineage.Scope{Schema: schema}, r.snapshot)
-	if err != nil {
-		out.Refused = err.Error()
-		return &out
-	}
-	inner := *lineage.Trace(b)
-	inner.Kind = g.Kind
-	return &inner
-}
-
 func (r *statementReader) draw(sql string, out io.Writer, schema string) error {
-	statements, graphs, err := r.graphs(sql, schema)
+	traced, err := r.script(sql, schema)
 	if err != nil {
 		return err
 	}
-	for i, g := range graphs {
-		if err := lineage.Draw(out, statements[i].Text, g); err != nil {
+	for _, t := range traced {
+		if err := lineage.Draw(out, t.text, t.graph, t.whole); err != nil {
 			return err
 		}
 	}
@@ -211,13 +151,13 @@ func (r *statementReader) answer(l lineIn, schema string) lineOut {
 		schema = l.DefaultSchema
 	}
 	o := lineOut{ID: l.ID, Statements: []lineage.Report{}}
-	_, graphs, err := r.graphs(l.SQL, schema)
+	traced, err := r.script(l.SQL, schema)
 	if err != nil {
 		o.Statements = append(o.Statements, lineage.Report{Kind: "unknown", Reads: []string{}, Writes: []string{}, Tier: "tokens", Refused: err.Error()})
 		return o
 	}
-	for _, g := range graphs {
-		o.Statements = append(o.Statements, lineage.ReportOf(g))
+	for _, t := range traced {
+		o.Statements = append(o.Statements, lineage.ReportOf(t.graph, t.whole))
 	}
 	return o
 }

@@ -9,6 +9,7 @@ VERSION := $(shell git describe --tags --always 2>/dev/null || echo development)
 COMMIT  := $(shell git rev-parse --short HEAD 2>/dev/null || echo unknown)
 LDFLAGS := -X main.version=$(VERSION) -X main.commit=$(COMMIT)
 FUZZTIME ?= 30s
+TOGGLES ?= 1500
 DEMO := go run -C cmd/demo -tags gms_pure_go .
 
 .PHONY: build test setup lint unit demo-test demo bench test-compose fuzz soak coverage-sql clean
@@ -49,7 +50,7 @@ fuzz:
 
 # The long form of the promise, raced.
 soak:
-	SLUICE_SOAK=1 go test -race -run Promise -timeout 2h -count 1 ./integration
+	SLUICE_TOGGLES=$(TOGGLES) go test -race -run Promise -v -timeout 2h -count 1 ./integration
 
 # What share of the statements of MariaDB's own test suite is read and decided; writes docs/coverage.md.
 coverage-sql:

@@ -178,9 +178,6 @@ func (d *Definitions) foreignKey(child *catalog.Object, r *ast.ReferenceDef, col
 	if r == nil || r.Table == nil {
 		return
 	}
-	acts := func(o ast.ReferOptionType) bool {
-		return o == ast.ReferOptionCascade || o == ast.ReferOptionSetNull || o == ast.ReferOptionSetDefault
-	}
 	k := catalog.Key{Schema: child.Schema, Name: child.Name, Columns: columnsOf(r.IndexPartSpecifications)}
 	k.OnDelete = r.OnDelete != nil && acts(r.OnDelete.ReferOpt)
 	k.OnUpdate = r.OnUpdate != nil && acts(r.OnUpdate.ReferOpt)

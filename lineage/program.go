@@ -20,7 +20,7 @@ func (t *tracer) callStmt(n *ast.CallStmt) {
 		}
 	}
 	t.sink(Sink{Kind: ResultSink})
-	if !t.routine("procedure", p.Schema.O, p.FnName.O) && len(t.missing) == 0 {
+	if !t.routine("procedure", p.Schema.O, p.FnName.O) && len(t.missing) == 0 && !t.supposing {
 		// The warehouse will not know it either, unless it came since: then it cannot be read.
 		t.opaque("procedure %s is not known", p.FnName.O)
 	}
@@ -157,42 +157,40 @@ func (t *tracer) program(p *parser.Program) {
 		defined = RoutineObject(defined.Schema, p.Name)
 	}
 	t.g.Effects.Definitions = append(t.g.Effects.Definitions, defined)
-	t.bodyStaysOut(p)
+	t.bodyOf(p)
 }
 
-// bodyStaysOut keeps stored programs out of the policy's schema: events run past the gateway.
-func (t *tracer) bodyStaysOut(p *parser.Program) {
-	if p.Drop || p.Body == "" {
+// bodyOf reads the body of a stored program that is being defined, in the program's own schema.
+func (t *tracer) bodyOf(p *parser.Program) {
+	if p.Drop || p.Alter {
+		return
+	}
+	if p.Foreign {
+		t.opaque("loadable function %s", p.Name)
 		return
 	}
 	statements, _, err := parser.ParseBody(p.Body, t.reading)
-	if strings.Contains(strings.ToLower(p.Body), PolicySchema) {
-		if err == nil {
-			for i := range statements {
-				statements[i].Names(func(name string, _, dotted bool) {
-					if strings.EqualFold(name, PolicySchema) && !dotted {
-						t.forbid(Object{PolicySchema, ""})
-					}
-				})
-			}
-		}
+	if err == nil && strings.Contains(strings.ToLower(p.Body), PolicySchema) {
+		t.staysOut(statements)
 	}
 	switch {
 	case p.Kind == "event":
 		t.event(p)
-	case err == nil:
-		schema := p.Schema
-		if p.Kind == "trigger" {
-			if schema == "" {
-				schema = p.TableSchema
+	case err != nil:
+		t.opaque("%s %s: %v", p.Kind, p.Name, err)
+	default:
+		t.stored(p, statements)
+	}
+}
+
+// staysOut keeps stored programs out of the policy's schema, whatever their statements do there.
+func (t *tracer) staysOut(statements []parser.Statement) {
+	for i := range statements {
+		statements[i].Names(func(name string, _, dotted bool) {
+			if strings.EqualFold(name, PolicySchema) && !dotted {
+				t.forbid(Object{PolicySchema, ""})
 			}
-			t.structure(p.TableSchema, p.Table)
-		}
-		if schema == "" {
-			schema = t.schema
-		}
-		defer t.enter(schema, t.reading)()
-		t.defined(func() { t.block(statements, p.Kind) })
+		})
 	}
 }
 

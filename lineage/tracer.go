@@ -25,17 +25,18 @@ type tracer struct {
 	names   map[Object]struct{}
 	looks   map[Object]struct{} // named without a flow
 
-	reading  parser.Reading
-	schema   string // what unqualified names belong to
-	ctes     *cteScope
-	via      []Object
-	implicit int
-	open     map[string]bool // views and routines that are being read: cycles end here
-	written  map[string]bool // objects whose triggers and cascades were read
-	prepared map[string]string
-	body     bool // inside a stored program
-	defining bool // inside what a statement defines: nothing runs yet
-	lasting  bool // where temporary tables are out of sight: inside a view, behind a foreign key or a MERGE table
+	reading   parser.Reading
+	schema    string // what unqualified names belong to
+	ctes      *cteScope
+	via       []Object
+	implicit  int
+	open      map[string]bool // views and routines that are being read: cycles end here
+	written   map[string]bool // objects whose triggers and cascades were read
+	prepared  map[string]string
+	body      bool // inside a stored program
+	supposing bool // inside a definition that is read as if it ran: what it calls may still come
+	defining  bool // inside what a statement defines: nothing runs yet
+	lasting   bool // where temporary tables are out of sight: inside a view, behind a foreign key or a MERGE table
 }
 
 type source struct {
@@ -178,7 +179,11 @@ func (t *tracer) sink(k Sink) {
 	if t.defining {
 		return
 	}
-	t.sinks[fmt.Sprint(k.Kind, k.Object.Schema, ".", k.Object.Name, " ", k.Name)] = k
+	t.sinks[sinkKey(k)] = k
+}
+
+func sinkKey(k Sink) string {
+	return fmt.Sprint(k.Kind, k.Object.Schema, ".", k.Object.Name, " ", k.Name)
 }
 
 func (t *tracer) carrierSink(name string)   { t.sink(Sink{Kind: CarrierSink, Name: name}) }

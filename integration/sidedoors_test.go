@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 )
@@ -79,6 +80,13 @@ func (w *world) attempt(t *testing.T, owner *client, a attempt, how manner) (ref
 		if rest, ok := strings.CutPrefix(q, "as owner: "); ok {
 			if how == asText {
 				owner.do(rest)
+			}
+			continue
+		}
+		if rest, ok := strings.CutPrefix(q, "past: "); ok {
+			if how == asText {
+				w.warehouse.Exec(t, rest)
+				time.Sleep(300 * time.Millisecond) // the catalog clock may be 250 ms old
 			}
 			continue
 		}

@@ -139,7 +139,7 @@ func joined(outer, inner *lineage.Graph, verb string) *lineage.Graph {
 	g.Kind = outer.Kind
 	if verb == "prepare" {
 		// Nothing runs yet: the flows are judged, so that a refusal comes early; effects are not.
-		g.Effects = lineage.Effects{Dynamic: outer.Effects.Dynamic}
+		g.Effects, g.Writes = lineage.Effects{Dynamic: outer.Effects.Dynamic}, nil
 		return &g
 	}
 	g.Effects.Dynamic = outer.Effects.Dynamic

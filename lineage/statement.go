@@ -25,6 +25,9 @@ func (t *tracer) statement(st *parser.Statement) {
 	if e.Explained {
 		t.sink(Sink{Kind: ResultSink})
 	}
+	if e.Planned && !t.body && !t.g.Effects.Routine {
+		clear(t.writes) // a plan changes nothing, but the functions in it may be run to make it
+	}
 }
 
 // extras adds what recognisers found beside the tree.

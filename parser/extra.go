@@ -24,6 +24,8 @@ type Extra struct {
 	// Explained: the statement is run or planned and a report about it goes to the client
 	// (EXPLAIN, ANALYZE), so all that it reads tells something to the result.
 	Explained bool
+	// Planned: an EXPLAIN without ANALYZE. The statement is not run, so its target stays as it is.
+	Planned bool
 	// Table is a CREATE or ALTER TABLE that a recogniser read; Node is its query, if it has one.
 	Table *TableDefinition
 	// Control: the statement moves no data of tables (XA, FLUSH, replication verbs …).

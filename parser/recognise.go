@@ -268,11 +268,13 @@ func recogniseDiagnostics(s *scan) bool {
 // engine. What it plans tells about the data (constant subqueries are run), so it all counts as shown.
 func recogniseExplain(s *scan) bool {
 	s.i = 1
+	runs := false
 	for {
 		switch {
 		case s.accept("FORMAT", "="):
 			s.i++
 		case s.is("ANALYZE"), s.is("EXTENDED"), s.is("PARTITIONS"):
+			runs = runs || s.is("ANALYZE")
 			s.i++
 		case s.is("INTO") && s.i+1 < len(s.st.Tokens) && s.st.Tokens[s.i+1].Kind == UserVariable:
 			s.st.Extra.Into = append(s.st.Extra.Into, Variable{s.st.Tokens[s.i+1].variable(s.st.Text), true})
@@ -281,7 +283,9 @@ func recogniseExplain(s *scan) bool {
 			s.st.Extra.Private = "EXPLAIN FOR CONNECTION, which shows another session's statement"
 			return true
 		default:
-			return explained(s)
+			ok := explained(s)
+			s.st.Extra.Planned = ok && !runs
+			return ok
 		}
 	}
 }

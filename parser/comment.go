@@ -32,6 +32,8 @@ func (l *lexer) dashes() error {
 	switch c := l.peek(2); {
 	case l.pos+2 >= len(l.in) || c == ' ' || (c >= '\t' && c <= '\r'):
 		return l.lineComment(2)
+	case strings.Trim(l.in[l.pos+2:], "; \t\n\v\f\r") == "":
+		return l.blank(len(l.in) - l.pos) // servers take semicolons and white space off the end of a text first
 	case c < ' ' || c == 0x7f || c >= utf8.RuneSelf:
 		return l.fault("--", "readers differ over whether this begins a comment")
 	default:
@@ -132,6 +134,8 @@ func (l *lexer) version(open int) (version, digits int, err error) {
 		return version, 6, nil
 	case digits == 6 && l.r.Dialect.Flavor == MariaDB:
 		return version, 6, nil
+	case digits == 6 && l.r.Dialect.Flavor == MySQL && version/10 > l.r.Dialect.Version:
+		return version, 6, nil // skipped by its five digits as by its six: mariadb-dump's /*!999999\- …
 	default:
 		return 0, 0, l.fault("executable comment", "its version has neither five nor six digits")
 	}

@@ -228,6 +228,9 @@ func (l *lexer) number() error {
 		}
 		n++
 	}
+	if brokenExponent(l.in[l.pos : l.pos+n]) {
+		return l.fault("number", "an exponent without digits has no single meaning: MySQL passes over 1.e as if it were not there")
+	}
 	kind := Number
 	if hasLetter(l.in[l.pos : l.pos+n]) {
 		// 1a is a name, 1e3 and 0x1F are numbers; a name that may be a number is told as a name,
@@ -238,6 +241,16 @@ func (l *lexer) number() error {
 		}
 	}
 	return l.token(kind, n)
+}
+
+// brokenExponent tells whether s is a number with a point, an 'e', and no digits behind it.
+func brokenExponent(s string) bool {
+	e := strings.IndexAny(s, "eE")
+	if e < 0 || strings.IndexByte(s[:e], '.') < 0 || !digitsBefore(s[:e]) {
+		return false
+	}
+	rest := strings.TrimLeft(s[e+1:], "+-")
+	return rest == "" || !isDigit(rest[0])
 }
 
 func digitsBefore(s string) bool {

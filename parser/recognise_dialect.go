@@ -41,6 +41,8 @@ func (w *rewriter) dialect(i int) int {
 		return w.tail(i, ",", "AS", "LEVEL")
 	case w.is("COLUMN_GET", "("), w.is("COLUMN_CREATE", "("), w.is("COLUMN_ADD", "("):
 		w.types(i)
+	case w.is("ADDDATE", "("), w.is("SUBDATE", "("):
+		w.interval(i)
 	case w.is("SETVAL", "("):
 		return w.further(i, 2)
 	case w.is("FETCH", "FIRST"), w.is("FETCH", "NEXT"):
@@ -52,7 +54,7 @@ func (w *rewriter) dialect(i int) int {
 	case w.is("WITHIN", "GROUP", "("):
 		return w.cut(i, w.close(i+2))
 	case w.is("PERCENTILE_CONT", "("), w.is("PERCENTILE_DISC", "("), w.is("MEDIAN", "("):
-		w.put(i, i+1, "AVG")
+		w.put(i, i+2, "AVG(")
 	case w.is("CYCLE") && i > 0 && w.find("RESTRICT") > i:
 		return w.cut(i, w.at(i).find("RESTRICT")+1)
 	case w.is("MODE", "SKIP", "LOCKED"), w.is("MODE", "NOWAIT"):
@@ -158,6 +160,23 @@ func (w *rewriter) types(i int) {
 			}
 			w.cut(j, to)
 			j = to
+		}
+	}
+}
+
+// interval spells ADDDATE(d, INTERVAL (n) unit), as Tableau sends it, with the name that the tree parser reads so.
+func (w *rewriter) interval(i int) {
+	end := w.close(i+1) - 1
+	for j, depth := i+2, 0; j < end; j++ {
+		w.i = j
+		switch {
+		case w.is("("):
+			depth++
+		case w.is(")"):
+			depth--
+		case depth == 0 && w.is(",", "INTERVAL"):
+			w.put(i, i+2, map[bool]string{true: "DATE_ADD(", false: "DATE_SUB("}[w.at(i).is("ADDDATE")])
+			return
 		}
 	}
 }

@@ -97,8 +97,12 @@ func (w *rewriter) token(i int) int {
 	case w.is("USING") && w.kind(i+1) == Word && w.at(i+2).is(")"):
 		w.put(i+1, i+2, "utf8mb4")
 	case w.is("COLLATE") && i > 0:
-		w.drop(i, i+2)
-		return i + 2
+		end := i + 2
+		if w.is("COLLATE", "=") {
+			end++
+		}
+		w.drop(i, end)
+		return end
 	case w.is("CAST", "("):
 		return w.cast(i)
 	case w.is("FOR", "SYSTEM_TIME"):

@@ -38,7 +38,8 @@ demo:
 	$(DEMO) $(ARGS)
 
 bench:
-	go test -run '^$$' -bench . -benchmem ./parser ./lineage/... ./enforcement ./gateway/...
+	go test -run '^$$' -bench . -benchmem ./parser ./lineage/... ./enforcement/... ./gateway/...
+	go test -run '^$$' -bench Relay ./integration
 
 # The black-box cases against the system of docker-compose.yml, which is brought up and taken down.
 test-compose: setup

@@ -1,0 +1,77 @@
+package integration
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"testing"
+
+	"sluice/integration/servers"
+)
+
+// BenchmarkRelay runs the same statements directly and through the gateway, with a project protected that they do
+// not touch, and with one that they read inside of. Compare the two lines of a statement: only their ratio carries over.
+func BenchmarkRelay(b *testing.B) {
+	w := newWorld(b, servers.MariaDB(b), "")
+	w.warehouse.Exec(b, "CREATE TABLE prj2.many (id INT PRIMARY KEY, v VARCHAR(100))",
+		"INSERT INTO prj2.many WITH RECURSIVE r AS (SELECT 1 AS n UNION ALL SELECT n + 1 FROM r WHERE n < 1000) SELECT n, REPEAT('x', 80) FROM r")
+	w.as(b, "owner", "myprj").do("SET ProjectProtection = true")
+	for _, s := range []struct{ name, schema, query string }{
+		{"point", "prj2", "SELECT v FROM many WHERE id = %d"},
+		{"inside", "myprj", "SELECT v FROM table1 WHERE id = %d"},
+		{"range1000", "prj2", "SELECT id, v FROM many WHERE id > 0 * %d"},
+		{"insert", "prj2", "INSERT INTO t VALUES (%d, 'x')"},
+	} {
+		for _, way := range []struct{ name, addr string }{{"direct", w.warehouse.Addr}, {"gateway", w.gateway.Addr}} {
+			b.Run(s.name+"/"+way.name, func(b *testing.B) { statements(b, way.addr, s.schema, s.query) })
+		}
+	}
+	b.Run("prepared/direct", func(b *testing.B) { executions(b, w.warehouse.Addr) })
+	b.Run("prepared/gateway", func(b *testing.B) { executions(b, w.gateway.Addr) })
+	b.Run("connect/direct", func(b *testing.B) { connections(b, w.warehouse.Addr) })
+	b.Run("connect/gateway", func(b *testing.B) { connections(b, w.gateway.Addr) })
+}
+
+func statements(b *testing.B, addr, schema, query string) {
+	c := dialAs(b, addr, "alice", schema)
+	defer c.close()
+	for i := 0; b.Loop(); i++ {
+		drain(b, c, fmt.Sprintf(query, i%1000))
+	}
+}
+
+func executions(b *testing.B, addr string) {
+	c := dialAs(b, addr, "alice", "prj2")
+	defer c.close()
+	st, err := c.conn.PrepareContext(context.Background(), "SELECT v FROM many WHERE id = ?")
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer st.Close()
+	for i := 0; b.Loop(); i++ {
+		var v sql.NullString
+		if err := st.QueryRow(i%1000 + 1).Scan(&v); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func connections(b *testing.B, addr string) {
+	for b.Loop() {
+		c := dialAs(b, addr, "alice", "prj2")
+		c.close()
+	}
+}
+
+// drain runs a statement and reads its rows without keeping them.
+func drain(b *testing.B, c *client, query string) {
+	rows, err := c.conn.QueryContext(context.Background(), query)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for rows.Next() {
+	}
+	if err := rows.Close(); err != nil {
+		b.Fatal(err)
+	}
+}

@@ -97,10 +97,6 @@ func (t *tracer) change(schema, name string) Object {
 	if reachOf(o.Schema, o.Name) == forbidden {
 		t.forbid(o)
 	}
-	if t.defining {
-		t.look(o)
-		return o
-	}
 	if carrier, certain, is := t.temporary(o); is && certain {
 		t.carrierSink(carrier)
 		return o

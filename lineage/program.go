@@ -59,7 +59,6 @@ func (t *tracer) routine(kind, schema, name string) bool {
 		t.opaque("%s %s is not written in SQL", kind, o)
 	case !r.Readable:
 		t.opaque("%s %s: its body cannot be read by Sluice's service account", kind, o)
-	case t.defining: // it is not run
 	default:
 		t.names[o] = struct{}{}
 		t.run(kind+" "+o.String(), s.Name, &r.Program)

@@ -137,7 +137,7 @@ func (t *tracer) setList(n *ast.SetOprSelectList, direct *cteScope) {
 func (t *tracer) sequence(n *ast.TableName) {
 	t.readTable(n.Schema.O, n.Name.O)
 	o, _, known := t.object(n.Schema.O, n.Name.O)
-	if known && !t.defining && o.Schema != "" && reachOf(o.Schema, o.Name) == project {
+	if known && o.Schema != "" && reachOf(o.Schema, o.Name) == project {
 		t.writes[Write{Object: o}] = struct{}{}
 		t.sink(Sink{Kind: TableSink, Object: o})
 	}

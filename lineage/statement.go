@@ -93,14 +93,6 @@ func (t *tracer) mention(o Object) {
 	t.look(o)
 }
 
-// defined reads something that a statement defines: it names tables, and runs nothing.
-func (t *tracer) defined(read func()) {
-	before, effects := t.defining, t.g.Effects
-	t.defining = true
-	read()
-	t.defining, t.g.Effects = before, effects
-}
-
 // withoutTree reads statements that recognisers understood without a tree.
 func (t *tracer) withoutTree(st *parser.Statement) {
 	e := &st.Extra

@@ -35,7 +35,6 @@ type tracer struct {
 	prepared  map[string]string
 	body      bool // inside a stored program
 	supposing bool // inside a definition that is read as if it ran: what it calls may still come
-	defining  bool // inside what a statement defines: nothing runs yet
 	lasting   bool // where temporary tables are out of sight: inside a view, behind a foreign key or a MERGE table
 }
 
@@ -132,16 +131,13 @@ func (f *Flow) key() string {
 
 // refuse marks the statement as not understood.
 func (t *tracer) refuse(format string, args ...any) {
-	if t.g.Refused == "" && !t.defining {
+	if t.g.Refused == "" {
 		t.g.Refused = fmt.Sprintf(format, args...)
 	}
 }
 
 // opaque notes something that cannot be read through.
 func (t *tracer) opaque(format string, args ...any) {
-	if t.defining {
-		return
-	}
 	s := fmt.Sprintf(format, args...)
 	for _, o := range t.g.Opaque {
 		if o == s {
@@ -153,10 +149,6 @@ func (t *tracer) opaque(format string, args ...any) {
 
 // read adds a source.
 func (t *tracer) read(s Source) {
-	if t.defining {
-		t.look(s.Object)
-		return
-	}
 	s.Via = append([]Object(nil), t.via...)
 	k := s.key()
 	have := t.sources[k]
@@ -176,9 +168,6 @@ func (t *tracer) look(o Object) {
 
 // sink adds a sink.
 func (t *tracer) sink(k Sink) {
-	if t.defining {
-		return
-	}
 	t.sinks[sinkKey(k)] = k
 }
 
@@ -281,9 +270,7 @@ func (t *tracer) readView(o Object, def *catalog.Object) {
 	}
 	t.open[key] = true
 	defer delete(t.open, key)
-	if !t.defining {
-		t.names[o] = struct{}{}
-	}
+	t.names[o] = struct{}{}
 	st, err := t.viewBody(def)
 	if err != nil {
 		t.opaque("view %s: %v", o, err)

@@ -31,10 +31,6 @@ func changes(events ...string) change { return change{events: events} }
 // write adds a table whose rows change, with its triggers and cascades.
 func (t *tracer) write(schema, name string, c change) {
 	o, def, known := t.object(schema, name)
-	if t.defining {
-		t.mention(o)
-		return
-	}
 	if carrier, certain, is := t.temporary(o); is {
 		t.carrierSink(carrier)
 		if (certain && !t.lasting) || def == nil {
@@ -195,8 +191,6 @@ func (t *tracer) maintain(schema, name string) {
 	switch {
 	case reachOf(o.Schema, o.Name) == forbidden:
 		t.forbid(o)
-	case t.defining:
-		t.look(o)
 	case known && o.Schema != "":
 		t.writes[Write{Object: o}] = struct{}{}
 	}

@@ -50,7 +50,7 @@ func (s *Session) dispatch(ctx context.Context, packet []byte) error {
 	case wire.ComFieldList:
 		return s.fieldList(ctx, packet)
 	case wire.ComProcessInfo:
-		return s.query(ctx, append([]byte{byte(wire.ComQuery)}, "SHOW PROCESSLIST"...))
+		return s.processInfo(ctx, packet)
 	case wire.ComSetOption:
 		return s.setOption(packet)
 	case wire.ComChangeUser:
@@ -83,8 +83,10 @@ func (s *Session) initDB(ctx context.Context, packet []byte) error {
 	if lineage.IsPolicySchema(schema) {
 		return s.sayError(1142, "42000", "the schema "+lineage.PolicySchema+" holds Sluice's policy and is not reached through Sluice")
 	}
-	s.state.schemaStale = true
-	return s.forward(ctx, wire.ComInitDB, packet, nil, answerOptions{})
+	out, err := s.forwarded(ctx, wire.ComInitDB, packet, nil, answerOptions{})
+	s.used(schema, err == nil && !out.failed)
+	s.publish()
+	return err
 }
 
 // fieldList reads definitions, which are free.

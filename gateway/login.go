@@ -75,6 +75,9 @@ func (s *Session) welcome(ctx context.Context, ok []byte) error {
 		return err
 	}
 	s.client.SetSequence(clientSequence)
+	if p, err := wire.ParseOK(ok, s.caps); err == nil {
+		s.state.status = p.Status
+	}
 	s.client.ReadAhead(true)
 	s.g.hangups.add(s.warehouse.NetConn(), s.id)
 	return s.client.WritePacket(ok)

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"sluice/gateway/wire"
 	"sluice/lineage"
@@ -128,19 +129,19 @@ func (s *Session) closeStatement(packet []byte) error {
 func (s *Session) execute(ctx context.Context, packet []byte) error {
 	x, err := wire.ParseExecute(packet)
 	if err != nil {
-		return s.unknownCommand()
+		return s.malformed()
 	}
 	p := s.state.prepared[x.StatementID]
 	if x.StatementID == wire.LastStatement {
 		p = s.state.last
 		if p != nil && p.refused {
-			return s.sayError(1243, "HY000", "Unknown prepared statement handler given to EXECUTE: the last PREPARE was refused")
+			p = nil // the warehouse still holds the one before
 		}
 	}
 	switch {
 	case p == nil:
 		// Not prepared through this gateway: the warehouse knows no such statement either.
-		return s.sayError(1243, "HY000", "Unknown prepared statement handler given to mysqld_stmt_execute")
+		return s.unknownStatement(x.StatementID, "mysqld_stmt_execute")
 	case p.command != nil:
 		_, err := s.command(ctx, &p.script.Statements[0], false, true)
 		return err
@@ -168,4 +169,19 @@ func (s *Session) preparedGraph(ctx context.Context, p *prepared) (*lineage.Grap
 	sc := s.scope()
 	sc.Schema = p.schema
 	return s.g.Reader.Graph(ctx, p.script, 0, sc)
+}
+
+// unknownStatement answers in the warehouse's words, without asking it: a statement that SQL PREPARE made has an
+// id there too, and is not to be run by it.
+func (s *Session) unknownStatement(id uint32, function string) error {
+	return s.sayError(wire.ErrUnknownStatement, "HY000", fmt.Sprintf("Unknown prepared statement handler (%d) given to %s", id, function))
+}
+
+// malformed answers a command that is too short for what it says.
+func (s *Session) malformed() error {
+	message := "Malformed communication packet"
+	if s.state.reading.Dialect.Flavor != parser.MariaDB {
+		message += "."
+	}
+	return s.sayError(wire.ErrMalformedPacket, "HY000", message)
 }

@@ -41,3 +41,16 @@ func (s *Session) processList(ctx context.Context, t *trip) (bool, error) {
 	t.succeeded = true
 	return true, s.sayAnswer(a, t.more, t.command == wire.ComStmtExecute)
 }
+
+// processInfo serves COM_PROCESS_INFO, the old form of SHOW PROCESSLIST.
+func (s *Session) processInfo(ctx context.Context, packet []byte) error {
+	script, err := s.g.Reader.Parse([]byte("SHOW PROCESSLIST"), s.state.reading)
+	if err != nil {
+		return s.sayFault(err)
+	}
+	graph, err := s.g.Reader.Graph(ctx, script, 0, s.scope())
+	if err != nil {
+		return s.undefined(ctx, &script.Statements[0], err)
+	}
+	return s.trip(ctx, &trip{statement: &script.Statements[0], graph: graph, command: wire.ComProcessInfo, packet: packet})
+}

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"sluice/enforcement"
 	"sluice/gateway/wire"
@@ -24,13 +25,17 @@ func (s *Session) query(ctx context.Context, packet []byte) error {
 	if n > 1 && !s.state.multi {
 		return s.unreadable(ctx, packet, errSeveral)
 	}
+	tail := s.commentTail(&script.Statements[n-1])
 	for i := range script.Statements {
-		more := i < n-1
+		more := i < n-1 || tail != ""
 		ok, err := s.statement(ctx, script, i, packet, more)
 		if err != nil || !ok {
 			return err
 		}
-		if more {
+		if i < n-1 {
+			if near, empty := emptyNext(&script.Statements[i]); empty && s.state.reading.Dialect.Flavor != parser.TiDB {
+				return s.sayEmptyStatement(near)
+			}
 			// The next statement depends on what this one did to the session.
 			if script, err = s.reread(ctx, script, packet[1:], i); err != nil {
 				return s.sayFault(err)
@@ -39,6 +44,9 @@ func (s *Session) query(ctx context.Context, packet []byte) error {
 				return s.sayError(1064, "42000", "Sluice: the batch reads differently after one of its statements changed sql_mode or the character set; send it statement by statement")
 			}
 		}
+	}
+	if tail != "" {
+		return s.forward(ctx, wire.ComQuery, append([]byte{byte(wire.ComQuery)}, tail...), nil, answerOptions{})
 	}
 	return nil
 }
@@ -96,10 +104,14 @@ func (s *Session) statement(ctx context.Context, script *lineage.Script, i int, 
 		return false, s.undefined(ctx, st, err)
 	}
 	t := &trip{statement: st, graph: graph, command: wire.ComQuery, more: more}
-	if len(script.Statements) == 1 && len(st.Text) == len(packet)-1 && st.Text == string(packet[1:]) {
+	if !more && len(script.Statements) == 1 && len(st.Text) == len(packet)-1 && st.Text == string(packet[1:]) {
 		t.packet = packet
 	} else {
-		t.packet = append([]byte{byte(wire.ComQuery)}, st.Text...)
+		text := st.Text
+		if more && len(script.Statements) == 1 {
+			text = strings.TrimSuffix(text, st.Rest) // it is answered by itself: see commentTail
+		}
+		t.packet = append([]byte{byte(wire.ComQuery)}, text...)
 	}
 	if err := s.trip(ctx, t); err != nil {
 		return false, err
@@ -204,7 +216,13 @@ func (s *Session) settle(ctx context.Context, t *trip, f *flight) {
 		s.diagnostics(f)
 	}
 	s.state.modeStale = s.state.modeStale || e.Mode || e.Charset || e.Routine || t.graph.Refused != ""
-	s.state.schemaStale = s.state.schemaStale || e.Use != "" || e.DropsSchema != "" || t.graph.Refused != ""
+	s.state.schemaStale = s.state.schemaStale || t.graph.Refused != ""
+	if e.Use != "" {
+		s.used(e.Use, t.succeeded)
+	}
+	if e.DropsSchema != "" {
+		s.droppedSchema(e.DropsSchema, t.succeeded)
+	}
 	s.state.settleTemporary(e, t.succeeded)
 	s.settleNamed(t)
 	if t.succeeded && t.creates != "" {

@@ -23,9 +23,10 @@ type outcome struct {
 
 // answerOptions say what an answer is watched for.
 type answerOptions struct {
-	more     bool  // another statement of the client's batch follows: say so in the last packet
-	rowLimit int64 // rows of a result set that may be shown; -1 for all
-	watch    bool  // compare the columns' origin with the graph
+	more     bool              // another statement of the client's batch follows: say so where the warehouse would
+	rowLimit int64             // rows of a result set that may be shown; -1 for all
+	watch    bool              // compare the columns' origin with the graph
+	batch    *parser.Statement // the statement of a batch that this answers; nil otherwise
 }
 
 // errCut ends an answer that the gateway itself ended with an ERR packet; the session lives.
@@ -50,6 +51,9 @@ const windowed = 32 << 10
 // relay is step 7 for a permitted statement: the warehouse's answer, byte for byte.
 func (s *Session) relay(ctx context.Context, t *trip, f *flight) error {
 	o := answerOptions{more: t.more, rowLimit: f.decision.Cap, watch: f.snapshot.Protected()}
+	if t.more && t.command == wire.ComQuery {
+		o.batch = t.statement
+	}
 	if t.prepared != nil && o.rowLimit >= 0 {
 		o.rowLimit = max(0, o.rowLimit-t.prepared.shown)
 	}
@@ -137,6 +141,10 @@ func (a *answering) walk(ctx context.Context) error {
 					return err
 				}
 			}
+		case wire.ColumnsEnd:
+			if a.o.more {
+				e.SetMoreResults(buf[at:], true)
+			}
 		case wire.RowLimitReached:
 			if err := a.flush(buf[:at+e.Start]); err != nil {
 				return err
@@ -187,7 +195,8 @@ func (a *answering) failed(buf []byte, at int, e wire.Event) (bool, error) {
 	s.mu.Lock()
 	killed := a.f.killed
 	s.mu.Unlock()
-	if !killed && !a.f.decision.Guarded {
+	syntax := a.o.batch != nil && a.out.code == wire.ErrParse
+	if !killed && !a.f.decision.Guarded && !syntax {
 		return false, nil
 	}
 	if err := a.flush(buf[:at+e.Start]); err != nil {
@@ -199,9 +208,12 @@ func (a *answering) failed(buf []byte, at int, e wire.Event) (bool, error) {
 	}
 	s.client.SetSequence(buf[at+e.Start+3])
 	a.window.Consume(at + e.End)
-	if killed {
+	switch {
+	case syntax && !killed && !a.f.decision.Guarded:
+		err = s.sayError(original.Code, original.State, nearInBatch(original.Message, a.o.batch))
+	case killed:
 		err = s.sayError(1142, "42000", "Sluice stopped this statement: the policy changed while it ran and no longer permits it. SHOW FLOW LOG in the owner's project finds the entry")
-	} else {
+	default:
 		err = s.sayError(original.Code, original.State, "the warehouse's message is withheld by Sluice: the statement reads protected data that "+projectText(a.f.snapshot.ProjectOf(a.f.request.Schema))+" may not see")
 	}
 	if err == nil {

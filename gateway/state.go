@@ -87,3 +87,36 @@ func (st *state) settleTemporary(e *lineage.Effects, ok bool) {
 		}
 	}
 }
+
+// used follows the current schema through a USE. A name that the warehouse could spell in another way is asked.
+func (s *Session) used(schema string, ok bool) {
+	if plainName(schema) && !s.state.schemaStale {
+		if ok {
+			s.state.schema = schema
+		}
+		return
+	}
+	s.state.schemaStale = true
+}
+
+// droppedSchema follows the current schema through a DROP DATABASE: it is none when it was that one.
+func (s *Session) droppedSchema(schema string, ok bool) {
+	if ok && plainName(schema) && plainName(s.state.schema) && !s.state.schemaStale {
+		if s.state.schema == schema {
+			s.state.schema = ""
+		}
+		return
+	}
+	s.state.schemaStale = true
+}
+
+// plainName tells whether a name is the same in every character set and under every lower_case_table_names.
+func plainName(name string) bool {
+	for i := range len(name) {
+		c := name[i]
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '_' {
+			return false
+		}
+	}
+	return name != ""
+}

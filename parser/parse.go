@@ -45,6 +45,7 @@ func parseNested(text string, r Reading, nesting int) (*Script, error) {
 		if err != nil {
 			return nil, err
 		}
+		st.Rest = part.rest
 		script.Statements = append(script.Statements, *st)
 	}
 	if len(script.Statements) == 1 && l.text == text {
@@ -70,6 +71,7 @@ type part struct {
 	text   string
 	tokens []Token
 	from   int32
+	rest   string
 }
 
 // split cuts a text at its semicolons. A stored program's definition keeps those of its body. Nothing
@@ -104,7 +106,7 @@ func cut(l *lexed, first, last int) part {
 	for i, t := range l.tokens[first:last] {
 		tokens[i] = Token{t.Kind, t.Start - from, t.End - from}
 	}
-	return part{l.text[from:to], tokens, from}
+	return part{l.text[from:to], tokens, from, l.text[to:]}
 }
 
 // compound tells whether tokens begin a statement whose body may hold semicolons.

@@ -39,6 +39,8 @@ type Statement struct {
 	// Text is the canonical spelling. These bytes are parsed, judged and forwarded. It is the
 	// client's own text wherever that has one meaning.
 	Text string
+	// Rest is what stands behind the statement in its text, beginning with its semicolon; "" for a lone one.
+	Rest string
 	// Kind is the statement's class in lower case: "select", "insert", "create table", "set" …
 	Kind string
 	Tier Tier

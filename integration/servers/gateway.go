@@ -76,8 +76,8 @@ func StartGateway(t testing.TB, warehouse *Server, redis, extra string) *Gateway
 	if redis != "" {
 		addresses = redis
 	}
-	text := fmt.Sprintf("listen: %s\nwarehouse: {address: %q, user: %s, password: %s}\nredis: {addresses: [%s]}\nadmin: {listen: %s}\naudit: {file: %s}\nsuper_administrators: [root, super]\n%s\n",
-		listen, warehouse.Addr, ServiceUser, ServicePassword, addresses, admin, audit, extra)
+	text := fmt.Sprintf("listen: %s\nwarehouse: {address: %q, user: %s, password: %s%s}\nredis: {addresses: [%s]}\nadmin: {listen: %s}\naudit: {file: %s}\nsuper_administrators: [root, super]\n%s\n",
+		listen, warehouse.Addr, ServiceUser, ServicePassword, warehouse.Keys, addresses, admin, audit, extra)
 	file := filepath.Join(dir, "sluice.yaml")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

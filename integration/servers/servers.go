@@ -30,6 +30,7 @@ type Server struct {
 	Socket string
 	Dir    string
 	root   string // the data source name of root, "" for the socket
+	Keys   string // more keys of a gateway's warehouse: {…}, such as ", tls: required"
 	cmd    *exec.Cmd
 	log    string
 	ended  chan struct{}

@@ -1,0 +1,64 @@
+package gateway
+
+import (
+	"fmt"
+	"strings"
+
+	"sluice/gateway/wire"
+	"sluice/parser"
+)
+
+// Syntax errors quote what follows the fault, up to this many bytes.
+const nearLimit = 80
+
+// nearInBatch gives a syntax error the words that the warehouse would have chosen for the whole batch: there the
+// quotation goes on behind the statement.
+func nearInBatch(message string, st *parser.Statement) string {
+	at := strings.LastIndex(message, "near '")
+	end := strings.LastIndex(message, "' at line ")
+	if at < 0 || end < at+6 {
+		return message
+	}
+	near := message[at+6 : end]
+	if len(near) >= nearLimit || !strings.HasSuffix(st.Text, near) {
+		return message
+	}
+	return message[:at+6] + quotable(near+st.Rest) + message[end:]
+}
+
+func quotable(near string) string {
+	for i := range near {
+		if i > nearLimit {
+			return near[:i-1]
+		}
+	}
+	return near[:min(len(near), nearLimit)]
+}
+
+// emptyNext tells whether an empty statement follows st in its batch, and what follows from there.
+func emptyNext(st *parser.Statement) (string, bool) {
+	rest := strings.TrimLeft(strings.TrimPrefix(st.Rest, ";"), " \t\r\n\f\v")
+	return rest, strings.HasPrefix(rest, ";")
+}
+
+// sayEmptyStatement is the syntax error that MySQL and MariaDB give to an empty statement between two others.
+func (s *Session) sayEmptyStatement(near string) error {
+	product := "MySQL"
+	if s.state.reading.Dialect.Flavor == parser.MariaDB {
+		product = "MariaDB"
+	}
+	return s.sayError(wire.ErrParse, "42000", fmt.Sprintf("You have an error in your SQL syntax; check the manual that corresponds to your %s server version for the right syntax to use near '%s' at line 1", product, quotable(near)))
+}
+
+// commentTail gives the comment that stands alone behind the last semicolon of a batch: MySQL and MariaDB answer it as
+// a statement of its own. It holds no statement by our reading of it.
+func (s *Session) commentTail(last *parser.Statement) string {
+	if !s.state.multi || last.Command != nil || s.state.reading.Dialect.Flavor == parser.TiDB {
+		return ""
+	}
+	tail := strings.Trim(last.Rest, "; \t\r\n\f\v")
+	if tail == "" || !strings.HasPrefix(last.Rest, ";") {
+		return ""
+	}
+	return tail
+}

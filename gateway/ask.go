@@ -22,8 +22,8 @@ func (s *Session) ask(ctx context.Context, sql string) ([][]*string, error) {
 	return rows, err
 }
 
-// askColumns is ask with the columns' names.
-func (s *Session) askColumns(_ context.Context, sql string) ([]string, [][]*string, error) {
+// askColumns is ask with the columns.
+func (s *Session) askColumns(_ context.Context, sql string) ([]wire.Column, [][]*string, error) {
 	_ = s.warehouse.SetReadDeadline(time.Now().Add(s.g.Limits.WriteTimeout))
 	defer func() { _ = s.warehouse.SetReadDeadline(time.Time{}) }()
 	if err := s.send(append([]byte{byte(wire.ComQuery)}, sql...)); err != nil {
@@ -48,17 +48,15 @@ func (s *Session) askColumns(_ context.Context, sql string) ([]string, [][]*stri
 	case wire.HeaderLocalInfile:
 		return nil, nil, errors.New("ask the warehouse: it asked for a file")
 	}
-	columns := make([]string, int(first[0])) // our questions have few columns
+	columns := make([]wire.Column, int(first[0])) // our questions have few columns
 	for i := range columns {
 		p, err := s.warehouse.ReadPacket(askLimit)
 		if err != nil {
 			return nil, nil, err
 		}
-		column, err := wire.ParseColumn(p, s.extended)
-		if err != nil {
+		if columns[i], err = wire.ParseColumn(p, s.extended); err != nil {
 			return nil, nil, err
 		}
-		columns[i] = column.Name
 	}
 	if !s.caps.Has(wire.ClientDeprecateEOF) {
 		if _, err := s.warehouse.ReadPacket(askLimit); err != nil {

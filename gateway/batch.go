@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"sluice/gateway/wire"
+	"sluice/lineage"
 	"sluice/parser"
 )
 
@@ -50,15 +51,12 @@ func (s *Session) sayEmptyStatement(near string) error {
 	return s.sayError(wire.ErrParse, "42000", fmt.Sprintf("You have an error in your SQL syntax; check the manual that corresponds to your %s server version for the right syntax to use near '%s' at line 1", product, quotable(near)))
 }
 
-// commentTail gives the comment that stands alone behind the last semicolon of a batch: MySQL and MariaDB answer it as
-// a statement of its own. It holds no statement by our reading of it.
-func (s *Session) commentTail(last *parser.Statement) string {
-	if !s.state.multi || last.Command != nil || s.state.reading.Dialect.Flavor == parser.TiDB {
-		return ""
-	}
-	tail := strings.Trim(last.Rest, "; \t\r\n\f\v")
-	if tail == "" || !strings.HasPrefix(last.Rest, ";") {
-		return ""
-	}
-	return tail
+// remark is a text that holds nothing but a comment.
+const remark = "/* */"
+
+// remarked tells whether a comment stands behind the last semicolon of a batch: MySQL and MariaDB answer it as a
+// statement of its own, the one with an error, the other with OK.
+func (s *Session) remarked(script *lineage.Script) bool {
+	last := &script.Statements[len(script.Statements)-1]
+	return script.Tail && s.state.multi && last.Command == nil && s.state.reading.Dialect.Flavor != parser.TiDB
 }

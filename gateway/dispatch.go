@@ -52,7 +52,7 @@ func (s *Session) dispatch(ctx context.Context, packet []byte) error {
 	case wire.ComProcessInfo:
 		return s.processInfo(ctx, packet)
 	case wire.ComSetOption:
-		return s.setOption(packet)
+		return s.setOption(ctx, packet)
 	case wire.ComChangeUser:
 		return s.changeUser(ctx, packet)
 	case wire.ComResetConnection:
@@ -100,22 +100,28 @@ func (s *Session) fieldList(ctx context.Context, packet []byte) error {
 	return s.forward(ctx, wire.ComFieldList, packet, nil, answerOptions{})
 }
 
-// setOption turns batches on and off. The warehouse is never told: Sluice sends it one statement at a
-// time, and relies on the warehouse to refuse a text that holds more.
-func (s *Session) setOption(packet []byte) error {
+// setOption turns batches on and off. The warehouse is told "off" in either case: Sluice sends it one statement at
+// a time, and relies on the warehouse to refuse a text that holds more. Its answer is the client's.
+func (s *Session) setOption(ctx context.Context, packet []byte) error {
 	if len(packet) < 3 {
 		return s.unknownCommand()
 	}
-	switch binary.LittleEndian.Uint16(packet[1:]) {
-	case 0:
-		s.state.multi = true
-	case 1:
-		s.state.multi = false
-	default:
-		return s.unknownCommand()
+	option := binary.LittleEndian.Uint16(packet[1:])
+	if option == optionMultiOn {
+		packet = binary.LittleEndian.AppendUint16([]byte{byte(wire.ComSetOption)}, optionMultiOff)
 	}
-	return s.client.WritePacket(wire.EncodeEnd(s.state.status, 0, s.caps))
+	out, err := s.forwarded(ctx, wire.ComSetOption, packet, nil, answerOptions{})
+	if err == nil && !out.failed && option <= optionMultiOff {
+		s.state.multi = option == optionMultiOn
+	}
+	return err
 }
+
+// The options of COM_SET_OPTION.
+const (
+	optionMultiOn  = 0
+	optionMultiOff = 1
+)
 
 // changeUser relays the new login's dialogue. Whatever was known of the session is forgotten first: after
 // a failure the connection is of no use.

@@ -30,10 +30,11 @@ func (s *Session) dynamic(ctx context.Context, t *trip) (bool, error) {
 	}
 	inner, graph, err := s.innerGraph(ctx, text)
 	if err != nil {
+		t.inner = text
 		return false, s.refuseInner(ctx, t, err)
 	}
 	if asked {
-		t.packet = spelled(t, d, text)
+		t.packet = spelled(t, d, text, s.state.reading.Mode)
 	}
 	if d.Verb == "prepare" {
 		t.named = &named{script: inner, schema: s.state.schema}
@@ -91,14 +92,17 @@ func (s *Session) refuseInner(ctx context.Context, t *trip, err error) error {
 }
 
 // spelled puts the judged text in the place of the expression that had it as its value.
-func spelled(t *trip, d *parser.Dynamic, text string) []byte {
+func spelled(t *trip, d *parser.Dynamic, text string, mode parser.Mode) []byte {
 	st := t.statement.Text
 	at := strings.LastIndex(st, d.Expression)
 	if at < 0 || isVariable(d.Expression) {
 		return t.packet // a user variable of this session: it cannot change in between
 	}
-	quoted := "'" + strings.NewReplacer("'", "''", `\`, `\\`).Replace(text) + "'"
-	return append([]byte{byte(t.command)}, st[:at]+quoted+st[at+len(d.Expression):]...)
+	quoted := strings.ReplaceAll(text, "'", "''")
+	if mode&parser.NoBackslashEscapes == 0 {
+		quoted = strings.ReplaceAll(quoted, `\`, `\\`)
+	}
+	return append([]byte{byte(t.command)}, st[:at]+"'"+quoted+"'"+st[at+len(d.Expression):]...)
 }
 
 func isVariable(expression string) bool {
@@ -111,6 +115,9 @@ func isVariable(expression string) bool {
 // executeNamed judges EXECUTE by the text that PREPARE named.
 func (s *Session) executeNamed(ctx context.Context, t *trip, d *parser.Dynamic) (bool, error) {
 	n := s.state.named[d.Name]
+	if n == nil && !s.state.strange {
+		return true, nil // the warehouse knows none of that name either, and says so
+	}
 	if n == nil {
 		g := *t.graph
 		g.Refused = "EXECUTE of a statement that was not prepared on this connection through Sluice"

@@ -141,7 +141,7 @@ func (s *Session) execute(ctx context.Context, packet []byte) error {
 	switch {
 	case p == nil:
 		// Not prepared through this gateway: the warehouse knows no such statement either.
-		return s.unknownStatement(x.StatementID, "mysqld_stmt_execute")
+		return s.unknownStatement(x.StatementID)
 	case p.command != nil:
 		_, err := s.command(ctx, &p.script.Statements[0], false, true)
 		return err
@@ -173,8 +173,12 @@ func (s *Session) preparedGraph(ctx context.Context, p *prepared) (*lineage.Grap
 
 // unknownStatement answers in the warehouse's words, without asking it: a statement that SQL PREPARE made has an
 // id there too, and is not to be run by it.
-func (s *Session) unknownStatement(id uint32, function string) error {
-	return s.sayError(wire.ErrUnknownStatement, "HY000", fmt.Sprintf("Unknown prepared statement handler (%d) given to %s", id, function))
+func (s *Session) unknownStatement(id uint32) error {
+	given := map[parser.Flavor]string{parser.MySQL: "mysql_stmt_precheck", parser.TiDB: "stmt_execute"}[s.state.reading.Dialect.Flavor]
+	if given == "" {
+		given = "mysqld_stmt_execute"
+	}
+	return s.sayError(wire.ErrUnknownStatement, "HY000", fmt.Sprintf("Unknown prepared statement handler (%d) given to %s", id, given))
 }
 
 // malformed answers a command that is too short for what it says.

@@ -26,20 +26,40 @@ func (s *Session) processList(ctx context.Context, t *trip) (bool, error) {
 		}
 		return true, s.sayFault(err)
 	}
-	own := strconv.FormatUint(s.connection, 10)
-	a := &Answer{Columns: columns, Rows: [][]string{}}
+	rs := wire.ResultSet{Columns: columns, Status: s.state.status}
 	for _, row := range rows {
-		out := make([]string, len(columns))
-		for i := range columns {
-			out[i] = value(row, i)
-			if strings.EqualFold(columns[i], "Info") && value(row, 0) != own && out[i] != "" {
-				out[i] = "(hidden by Sluice)"
-			}
+		rs.Rows = append(rs.Rows, s.hidden(columns, row))
+	}
+	binary := t.command == wire.ComStmtExecute
+	for i := range columns {
+		if binary && columns[i].Type != wire.TypeLongLong {
+			columns[i].Type = wire.TypeVarString
 		}
-		a.Rows = append(a.Rows, out)
 	}
 	t.succeeded = true
-	return true, s.sayAnswer(a, t.more, t.command == wire.ComStmtExecute)
+	frames, seq, err := rs.Append(nil, s.client.Sequence(), s.resultOptions(t.more, binary))
+	if err != nil {
+		return true, s.sayFault(err)
+	}
+	s.client.SetSequence(seq)
+	_, err = s.client.Write(frames)
+	return true, err
+}
+
+// hidden gives a row of the process list without the text of another session.
+func (s *Session) hidden(columns []wire.Column, row []*string) []wire.Value {
+	out := make([]wire.Value, len(columns))
+	own := value(row, 0) == strconv.FormatUint(s.connection, 10)
+	for i := range columns {
+		switch {
+		case i >= len(row) || row[i] == nil:
+		case strings.EqualFold(columns[i].Name, "Info") && !own:
+			out[i] = wire.Text("(hidden by Sluice)")
+		default:
+			out[i] = wire.Text(*row[i])
+		}
+	}
+	return out
 }
 
 // processInfo serves COM_PROCESS_INFO, the old form of SHOW PROCESSLIST.

@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"sluice/enforcement"
 	"sluice/gateway/wire"
@@ -25,9 +24,9 @@ func (s *Session) query(ctx context.Context, packet []byte) error {
 	if n > 1 && !s.state.multi {
 		return s.unreadable(ctx, packet, errSeveral)
 	}
-	tail := s.commentTail(&script.Statements[n-1])
+	remarked := s.remarked(script)
 	for i := range script.Statements {
-		more := i < n-1 || tail != ""
+		more := i < n-1 || remarked
 		ok, err := s.statement(ctx, script, i, packet, more)
 		if err != nil || !ok {
 			return err
@@ -45,8 +44,8 @@ func (s *Session) query(ctx context.Context, packet []byte) error {
 			}
 		}
 	}
-	if tail != "" {
-		return s.forward(ctx, wire.ComQuery, append([]byte{byte(wire.ComQuery)}, tail...), nil, answerOptions{})
+	if remarked {
+		return s.forward(ctx, wire.ComQuery, append([]byte{byte(wire.ComQuery)}, remark...), nil, answerOptions{})
 	}
 	return nil
 }
@@ -104,14 +103,10 @@ func (s *Session) statement(ctx context.Context, script *lineage.Script, i int, 
 		return false, s.undefined(ctx, st, err)
 	}
 	t := &trip{statement: st, graph: graph, command: wire.ComQuery, more: more}
-	if !more && len(script.Statements) == 1 && len(st.Text) == len(packet)-1 && st.Text == string(packet[1:]) {
+	if len(script.Statements) == 1 && len(st.Text) == len(packet)-1 && st.Text == string(packet[1:]) {
 		t.packet = packet
 	} else {
-		text := st.Text
-		if more && len(script.Statements) == 1 {
-			text = strings.TrimSuffix(text, st.Rest) // it is answered by itself: see commentTail
-		}
-		t.packet = append([]byte{byte(wire.ComQuery)}, text...)
+		t.packet = append([]byte{byte(wire.ComQuery)}, st.Text...)
 	}
 	if err := s.trip(ctx, t); err != nil {
 		return false, err
@@ -140,6 +135,7 @@ type trip struct {
 	more      bool   // another statement of the same text follows
 	prepared  *prepared
 	named     *named // what a PREPARE names
+	inner     string // the text that a PREPARE or EXECUTE IMMEDIATE would have run, when it cannot be read
 	succeeded bool
 	outcome   outcome
 	creates   string // the schema that it creates; "" when that one is there already
@@ -196,9 +192,20 @@ func (s *Session) request(g *lineage.Graph) enforcement.Request {
 	return enforcement.Request{Graph: g, Subject: s.subject, Schema: s.state.schema, Task: s.task}
 }
 
+// errNoRoutine is ER_SP_DOES_NOT_EXIST.
+const errNoRoutine = 1305
+
 // denied answers a statement that may not run. What the warehouse itself would not even parse is
 // answered with the warehouse's syntax error: that helps the client more and tells no data.
 func (s *Session) denied(ctx context.Context, t *trip, f *flight) error {
+	if u := t.graph.Effects.Unknown; u != "" && t.graph.Refused == "" && len(t.graph.Opaque) == 1 && !t.graph.Effects.Routine {
+		return s.sayError(errNoRoutine, "42000", u+" does not exist")
+	}
+	if t.inner != "" {
+		if e := s.syntaxError(ctx, t.inner); e != nil {
+			return s.client.WritePacket(e)
+		}
+	}
 	if t.graph.Tier == parser.TierTokens && (t.command == wire.ComQuery || t.command == wire.ComStmtPrepare) {
 		if e := s.syntaxError(ctx, t.statement.Text); e != nil {
 			return s.client.WritePacket(e)
@@ -222,6 +229,9 @@ func (s *Session) settle(ctx context.Context, t *trip, f *flight) {
 	}
 	if e.DropsSchema != "" {
 		s.droppedSchema(e.DropsSchema, t.succeeded)
+	}
+	if t.outcome.code != wire.ErrParse { // else nothing of it ran
+		s.state.strange = s.state.strange || e.Routine || t.graph.Refused != "" || len(t.graph.Opaque) > 0
 	}
 	s.state.settleTemporary(e, t.succeeded)
 	s.settleNamed(t)

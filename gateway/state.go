@@ -26,6 +26,8 @@ type state struct {
 	// unread: a statement that was not understood ran while nothing was protected; what carriers
 	// hold since then is unknown.
 	unread bool
+	// strange: stored code ran, or what was not understood, and may have prepared statements by name.
+	strange bool
 	// status is the last status flags that the warehouse sent.
 	status uint16
 }
@@ -58,6 +60,7 @@ func (st *state) reset() {
 	st.named = nil
 	st.withheld = false
 	st.unread = false
+	st.strange = false
 	st.modeStale = true
 	st.schemaStale = true
 }

@@ -40,9 +40,12 @@ func (t *tracer) function(schema, name string) {
 	if schema == "" && t.schema == "" || ownFunctions[strings.ToLower(schema)] {
 		return
 	}
+	if schema == "" && IsSystem(t.schema) && (routineless(t.schema) || nativeFunctions[strings.ToLower(name)]) {
+		return
+	}
 	if !t.routine("function", schema, name) && schema != "" && len(t.missing) == 0 && !t.supposing {
 		// No function of the warehouse's own stands in a schema: it came since, or the warehouse does not know it either.
-		t.opaque("function %s.%s is not known", schema, name)
+		t.unknown("function", schema, name)
 	}
 }
 

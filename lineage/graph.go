@@ -136,6 +136,8 @@ type Effects struct {
 	Kill *Kill
 	// CreatesSchema and DropsSchema are set for CREATE and DROP DATABASE.
 	CreatesSchema, DropsSchema string
+	// Unknown names a routine that does not exist as the warehouse would in its error ("PROCEDURE prj2.p").
+	Unknown string
 	// LocalFile: the warehouse will ask the client for a file (LOAD DATA LOCAL INFILE).
 	LocalFile bool
 	// Definitions: the statement changes definitions that other gateways must hear of first.

@@ -22,7 +22,7 @@ func (t *tracer) callStmt(n *ast.CallStmt) {
 	t.sink(Sink{Kind: ResultSink})
 	if !t.routine("procedure", p.Schema.O, p.FnName.O) && len(t.missing) == 0 && !t.supposing {
 		// The warehouse will not know it either, unless it came since: then it cannot be read.
-		t.opaque("procedure %s is not known", p.FnName.O)
+		t.unknown("procedure", p.Schema.O, p.FnName.O)
 	}
 }
 
@@ -214,4 +214,17 @@ func (t *tracer) event(p *parser.Program) {
 			delete(t.sinks, key) // an event has no client
 		}
 	}
+}
+
+// unknown is a call of a routine that the catalog does not know.
+func (t *tracer) unknown(kind, schema, name string) {
+	full := schema + "." + name
+	if schema == "" {
+		full = t.schema + "." + name
+	}
+	t.g.Effects.Unknown = strings.ToUpper(kind) + " " + full
+	if kind == "procedure" {
+		schema = "" // it says no more than CALL does
+	}
+	t.opaque("%s %s is not known", kind, strings.TrimPrefix(schema+"."+name, "."))
 }

@@ -23,6 +23,7 @@ func (l *lexer) lineComment(n int) error {
 	}
 	// Gone from the canonical text, so that no reader can differ over where it ends.
 	l.respell()
+	l.remarked = len(l.tokens)
 	l.pos += end
 	return nil
 }
@@ -69,6 +70,7 @@ func (l *lexer) comment() error {
 	if strings.IndexByte(rest[:end], 0) >= 0 {
 		return l.fault("comment", "it holds a zero byte")
 	}
+	l.remarked = len(l.tokens)
 	return l.blank(end + 4)
 }
 

@@ -36,6 +36,7 @@ type lexer struct {
 	inside   bool // within an executed comment
 	depth    int
 	modeFree bool
+	remarked int // tokens before the last comment that is none to execute
 }
 
 // lexed is one text in canonical spelling.
@@ -43,6 +44,7 @@ type lexed struct {
 	text     string
 	tokens   []Token
 	modeFree bool
+	tail     bool // a comment stands behind the last semicolon, and nothing else
 }
 
 func lex(text string, r Reading) (*lexed, error) {
@@ -61,7 +63,9 @@ func lex(text string, r Reading) (*lexed, error) {
 	if l.respelt {
 		out = l.out.String()
 	}
-	return &lexed{text: out, tokens: l.tokens, modeFree: l.modeFree}, nil
+	n := len(l.tokens)
+	tail := n > 0 && l.remarked == n && out[l.tokens[n-1].Start:l.tokens[n-1].End] == ";"
+	return &lexed{text: out, tokens: l.tokens, modeFree: l.modeFree, tail: tail}, nil
 }
 
 func (l *lexer) fault(construct, reason string) error {

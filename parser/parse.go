@@ -38,7 +38,7 @@ func parseNested(text string, r Reading, nesting int) (*Script, error) {
 	if err != nil {
 		return nil, err
 	}
-	script := &Script{ModeFree: l.modeFree}
+	script := &Script{ModeFree: l.modeFree, Tail: l.tail}
 	parts := split(l)
 	for _, part := range parts {
 		st, err := parseStatement(part, r, nesting)

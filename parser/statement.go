@@ -32,6 +32,8 @@ type Script struct {
 	// ModeFree: the text means the same under every sql_mode and client character set, so
 	// that nothing of the session had to be known to read it.
 	ModeFree bool
+	// Tail: a comment stands behind the last semicolon, which some servers answer as a statement of its own.
+	Tail bool
 }
 
 // Statement is one statement, read as the warehouse reads it.

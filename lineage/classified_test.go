@@ -10,52 +10,71 @@ import (
 	"sluice/parser"
 )
 
-// unclassified finds a table name anywhere in a statement's tree, by a walk of its own over every
-// field, that the graph neither reads, writes nor knows otherwise. A name that a WITH declares, an alias
-// and metadata may be absent. It returns "" when all is classified.
-func unclassified(st *parser.Statement, g *lineage.Graph) string {
+// unclassified finds a table name anywhere in a statement's tree, by a walk of its own over every field, that the
+// graph neither reads, writes nor knows otherwise: a qualified one by schema and name. A name that a WITH declares
+// and an alias may be absent, and so may an unqualified name without a current schema. It returns "" when all is
+// classified.
+func unclassified(st *parser.Statement, g *lineage.Graph, schema string) string {
 	if st.Node == nil || g.Refused != "" || g.Forbidden != "" {
 		return ""
 	}
-	known := map[string]bool{}
-	for _, o := range g.Reads {
-		known[strings.ToLower(o.Name)] = true
+	w := &nameWalk{known: map[string]bool{}, schema: schema}
+	for _, list := range [][]lineage.Object{g.Reads, g.Structure, g.Names, g.Effects.CreatesTemporary, g.Effects.DropsTemporary} {
+		for _, o := range list {
+			w.knows(o)
+		}
 	}
-	for _, w := range g.Writes {
-		known[strings.ToLower(w.Object.Name)] = true
-	}
-	for _, o := range g.Structure {
-		known[strings.ToLower(o.Name)] = true
-	}
-	for _, o := range g.Effects.CreatesTemporary {
-		known[strings.ToLower(o.Name)] = true
-	}
-	for _, o := range g.Effects.DropsTemporary {
-		known[strings.ToLower(o.Name)] = true
-	}
-	for _, o := range g.Names {
-		known[strings.ToLower(o.Name)] = true
+	for _, x := range g.Writes {
+		w.knows(x.Object)
 	}
 	for _, f := range g.Flows {
-		known[strings.ToLower(f.Sink.Object.Name)] = true
-		known[strings.ToLower(f.Source.Object.Name)] = true
-		known[strings.ToLower(f.Sink.Name[strings.LastIndex(f.Sink.Name, ".")+1:])] = true
-		known[strings.ToLower(f.Source.Name[strings.LastIndex(f.Source.Name, ".")+1:])] = true
+		w.knows(f.Source.Object)
+		w.knows(f.Sink.Object)
+		w.carrier(f.Source.Name)
 	}
 	for _, c := range g.Carriers {
-		known[strings.ToLower(c[strings.LastIndex(c, ".")+1:])] = true
+		w.carrier(c)
 	}
-	missing := ""
-	names(reflect.ValueOf(st.Node), known, &missing) // learns the names of WITH and the aliases
-	missing = ""
-	names(reflect.ValueOf(st.Node), known, &missing)
-	if missing != "" {
-		return "the table name " + missing + " of the tree is nowhere in the graph"
+	w.walk(reflect.ValueOf(st.Node)) // learns the names of WITH and the aliases
+	w.missing = ""
+	w.walk(reflect.ValueOf(st.Node))
+	if w.missing != "" {
+		return "the table name " + w.missing + " of the tree is nowhere in the graph"
 	}
 	return ""
 }
 
-func names(v reflect.Value, known map[string]bool, missing *string) {
+// nameWalk finds the table names of a tree that are not known.
+type nameWalk struct {
+	known   map[string]bool
+	schema  string
+	missing string
+}
+
+func (w *nameWalk) knows(o lineage.Object) {
+	w.known[strings.ToLower(o.Name)] = true
+	w.known[strings.ToLower(o.String())] = true
+}
+
+// carrier knows the temporary table that a carrier may be.
+func (w *nameWalk) carrier(name string) {
+	if table, is := strings.CutPrefix(name, "temporary "); is {
+		schema, table, _ := strings.Cut(table, ".")
+		w.knows(lineage.Object{Schema: schema, Name: table})
+	}
+}
+
+func (w *nameWalk) table(n *ast.TableName) {
+	name := n.Name.L
+	if n.Schema.O != "" {
+		name = n.Schema.L + "." + name
+	}
+	if !w.known[name] && (n.Schema.O != "" || w.schema != "") {
+		w.missing = name
+	}
+}
+
+func (w *nameWalk) walk(v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Interface, reflect.Pointer:
 		if v.IsNil() {
@@ -64,31 +83,29 @@ func names(v reflect.Value, known map[string]bool, missing *string) {
 		if v.CanInterface() {
 			switch n := v.Interface().(type) {
 			case *ast.TableName:
-				if !known[n.Name.L] {
-					*missing = n.Name.O
-				}
+				w.table(n)
 				return
 			case *ast.WithClause:
 				for _, c := range n.CTEs {
-					known[c.Name.L] = true
+					w.known[c.Name.L] = true
 				}
 			case *ast.TableSource:
-				known[n.AsName.L] = true
+				w.known[n.AsName.L] = true
 			}
 		}
-		names(v.Elem(), known, missing)
+		w.walk(v.Elem())
 	case reflect.Struct:
 		if !strings.Contains(v.Type().PkgPath(), "/parser/ast") {
 			return // types, character sets and literals hold no names
 		}
 		for i := range v.NumField() {
 			if f := v.Type().Field(i); f.IsExported() || f.Anonymous {
-				names(v.Field(i), known, missing)
+				w.walk(v.Field(i))
 			}
 		}
 	case reflect.Slice:
 		for i := range v.Len() {
-			names(v.Index(i), known, missing)
+			w.walk(v.Index(i))
 		}
 	}
 }

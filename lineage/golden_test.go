@@ -91,7 +91,7 @@ func traceCase(t *testing.T, d *datadriven.TestData, defs string) string {
 			t.Fatal(err)
 		}
 		printGraph(&b, lineage.Trace(bound))
-		if e := unclassified(&script.Statements[i], lineage.Trace(bound)); e != "" {
+		if e := unclassified(&script.Statements[i], lineage.Trace(bound), sc.Schema); e != "" {
 			t.Errorf("%s: %s", d.Pos, e)
 		}
 	}

@@ -62,7 +62,9 @@ func (t *tracer) with(w *ast.WithClause, query ast.Node) (*cteScope, func()) {
 		if w.IsRecursive {
 			scope.names = append(scope.names, c.Name.O)
 		}
-		t.under(c.Query, nil)
+		// The body of one sees those before it, and itself under RECURSIVE. What a WITH inside of it sees, servers
+		// differ over.
+		t.under(c.Query.Query, scope)
 		if !w.IsRecursive {
 			scope.names = append(scope.names, c.Name.O)
 		}

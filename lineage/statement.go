@@ -128,7 +128,7 @@ func (t *tracer) node(n ast.StmtNode, e *parser.Extra) {
 	case *ast.SelectStmt, *ast.SetOprStmt:
 		t.query(n, e)
 	case *ast.InsertStmt:
-		t.insert(n)
+		t.insert(n, e)
 	case *ast.UpdateStmt:
 		t.update(n)
 	case *ast.DeleteStmt:

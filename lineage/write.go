@@ -2,6 +2,7 @@ package lineage
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pingcap/tidb/pkg/parser/ast"
@@ -161,13 +162,40 @@ func (t *tracer) writeView(o Object, def *catalog.Object, c change) {
 		t.opaque("view %s: %v", o, err)
 		return
 	}
-	t.readView(o, def) // WITH CHECK OPTION and the view's condition decide what is written
+	// WITH CHECK OPTION and the view's condition decide what is written.
+	plain := insertsPlainly(st.Node, c)
+	if plain == nil {
+		t.readView(o, def)
+	}
 	defer t.enter(def.Schema, t.b.reading)()
 	t.lasting = true
+	if plain != nil {
+		t.condition(o, plain)
+	}
 	c.columns = nil // a view's columns may have names of their own
 	for _, n := range fromTables(st.Node) {
 		t.write(n.Schema.O, n.Name.O, c)
 	}
+}
+
+// condition reads what a view's condition asks of other tables about a new row.
+func (t *tracer) condition(view Object, s *ast.SelectStmt) {
+	via := t.via
+	t.via = append(via[:len(via):len(via)], view)
+	t.implicit++
+	t.some(s.Fields, s.Where, s.Having)
+	t.implicit--
+	t.via = via
+}
+
+// insertsPlainly gives the query of a view over one table through which rows are only inserted: its condition looks
+// at the new row, and at what its subqueries read, not at the rows of the table.
+func insertsPlainly(n ast.Node, c change) *ast.SelectStmt {
+	s, is := n.(*ast.SelectStmt)
+	if !is || s.With != nil || s.From == nil || len(c.events) != 1 || c.events[0] != onInsert || len(targets(s.From)) != 1 || len(fromTables(n)) != 1 {
+		return nil
+	}
+	return s
 }
 
 // fromTables lists the tables of a query's own FROM.
@@ -228,7 +256,7 @@ func targets(refs *ast.TableRefsClause) []target {
 	return out
 }
 
-func (t *tracer) insert(n *ast.InsertStmt) {
+func (t *tracer) insert(n *ast.InsertStmt, e *parser.Extra) {
 	c := changes(onInsert)
 	if n.IsReplace {
 		c = changes(onInsert, onDelete)
@@ -246,24 +274,24 @@ func (t *tracer) insert(n *ast.InsertStmt) {
 		t.under(n.Select, nil)
 	}
 	if len(n.OnDuplicate) > 0 {
-		t.onDuplicate(n.OnDuplicate, to)
+		t.onDuplicate(n.OnDuplicate, to, e)
 	}
 }
 
-// onDuplicate reads ON DUPLICATE KEY UPDATE: what it computes from other columns than VALUES(…) is read from the row
-// that was there.
-func (t *tracer) onDuplicate(list []*ast.Assignment, to []target) {
+// onDuplicate reads ON DUPLICATE KEY UPDATE: what it computes from other columns than VALUES(…) and those of the new
+// row's alias is read from the row that was there.
+func (t *tracer) onDuplicate(list []*ast.Assignment, to []target, e *parser.Extra) {
 	var columns []string
 	old := false
 	for _, a := range list {
 		columns = append(columns, a.Column.Name.O)
 		t.some(a.Expr)
 		walk(a.Expr, func(n ast.Node) bool {
-			switch n.(type) {
+			switch n := n.(type) {
 			case *ast.ValuesExpr, *ast.SubqueryExpr:
 				return false
-			case *ast.ColumnName, *ast.DefaultExpr:
-				old = true
+			case *ast.ColumnName:
+				old = old || !ofNewRow(n, e)
 			}
 			return true
 		})
@@ -274,6 +302,14 @@ func (t *tracer) onDuplicate(list []*ast.Assignment, to []target) {
 			t.readTable(to.schema, to.name)
 		}
 	}
+}
+
+// ofNewRow tells a column of the new row's alias.
+func ofNewRow(c *ast.ColumnName, e *parser.Extra) bool {
+	if c.Table.O != "" {
+		return c.Schema.O == "" && strings.EqualFold(c.Table.O, e.RowAlias)
+	}
+	return slices.ContainsFunc(e.RowColumns, func(name string) bool { return strings.EqualFold(c.Name.O, name) })
 }
 
 func (t *tracer) update(n *ast.UpdateStmt) {
@@ -365,7 +401,8 @@ func (t *tracer) deleteFrom(name *ast.TableName, all []target) {
 			found = true
 		}
 	}
-	if !found {
+	if !found { // the warehouse will not know it either
+		t.structure(name.Schema.O, name.Name.O)
 		for _, to := range all {
 			t.write(to.schema, to.name, changes(onDelete))
 		}

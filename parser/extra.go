@@ -13,6 +13,9 @@ type Extra struct {
 	// More are further trees evaluated with the statement: the values of SET STATEMENT … FOR,
 	// a JSON_TABLE's argument, a RETURN's expression (as a SELECT without FROM or a DO).
 	More []ast.StmtNode
+	// RowAlias is the name that INSERT … VALUES (…) AS new gives the new row, RowColumns those of its columns.
+	RowAlias   string
+	RowColumns []string
 	// Objects are tables and other objects that the construct names outside any tree.
 	Objects []Named
 	// Program is the stored program that the statement defines, alters or drops.

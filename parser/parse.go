@@ -325,7 +325,7 @@ func kindOf(st *Statement) string {
 		return "explain"
 	case "create", "alter", "drop", "rename":
 		for i, t := range st.Tokens {
-			if w := strings.ToLower(t.text(st.Text)); i > 0 && i < 12 && t.Kind == Word && definable[w] {
+			if w := strings.ToLower(t.text(st.Text)); i > 0 && i < 32 && t.Kind == Word && definable[w] {
 				return words[0] + " " + w
 			}
 		}

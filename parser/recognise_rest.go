@@ -111,6 +111,11 @@ func (w *rewriter) token(i int) int {
 		return w.returning(i)
 	case w.is("AS") && w.rowAlias(i):
 		return i + 2
+	case w.is("VALUE", "(") && w.inInsert() && w.has(0, i, "DUPLICATE"):
+		w.put(i, i+1, "VALUES")
+	case w.is("BEFORE", "SYSTEM_TIME") && !w.has(i, w.last(), "SELECT"):
+		w.drop(i, w.last())
+		return w.last()
 	case w.is("VALUES", "(") && !w.inInsert():
 		return w.values(i)
 	case w.is("ROWS", "EXAMINED"):
@@ -310,6 +315,10 @@ func (w *rewriter) rowAlias(i int) bool {
 	if !w.at(end).is("ON", "DUPLICATE") || !w.inInsert() || i == 0 || !(w.at(i-1).is(")") || w.kind(i-1) != 0) {
 		w.i = i
 		return false
+	}
+	w.extra.RowAlias = w.st.Tokens[i+1].name(w.st.Text)
+	for j := i + 3; j < end-1; j += 2 {
+		w.extra.RowColumns = append(w.extra.RowColumns, w.st.Tokens[j].name(w.st.Text))
 	}
 	w.drop(i, end)
 	return true

@@ -246,6 +246,10 @@ func (t *tracer) createTable(d *parser.TableDefinition) {
 
 func (t *tracer) alterRecognised(d *parser.TableDefinition) {
 	o := t.change(d.Schema, d.Name)
+	for _, u := range d.Union {
+		t.readTable(u.Schema, u.Name)
+		t.sink(Sink{Kind: TableSink, Object: o})
+	}
 	if d.RenameTo != nil {
 		t.renameInAlter(d.Schema, d.Name, d.RenameTo.Schema, d.RenameTo.Name)
 	}
@@ -308,9 +312,23 @@ func (t *tracer) alterTable(n *ast.AlterTableStmt) {
 			t.read(Source{Kind: TableSource, Object: o})
 			t.sink(Sink{Kind: FileSink, Object: o, Name: o.String() + " (" + d.Engine + ")"})
 		}
-		t.columnExpressions(s.NewColumns, s.NewConstraints)
+		constraints := s.NewConstraints
 		if s.Constraint != nil {
-			t.columnExpressions(nil, []*ast.Constraint{s.Constraint})
+			constraints = append(constraints[:len(constraints):len(constraints)], s.Constraint)
+		}
+		t.columnExpressions(s.NewColumns, constraints)
+		for _, c := range constraints {
+			if c.Refer != nil && c.Refer.Table != nil {
+				t.held(o, c.Refer.Table.Schema.O, c.Refer.Table.Name.O)
+			}
 		}
 	}
+}
+
+// held adds a foreign key that rows are held against when it is added: whether it can be tells about the parent.
+func (t *tracer) held(child Object, schema, name string) {
+	t.implicit++
+	t.readTable(schema, name)
+	t.implicit--
+	t.sink(Sink{Kind: TableSink, Object: child})
 }

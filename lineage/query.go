@@ -35,6 +35,10 @@ func (t *tracer) visit(n ast.Node, direct *cteScope) bool {
 		t.sequence(n.Name)
 		return false
 	case *ast.FuncCallExpr:
+		if s, is := lastValue(n); is {
+			t.readTable(s.Schema.O, s.Name.O)
+			return false
+		}
 		t.call(n)
 		return true
 	case *ast.VariableExpr:
@@ -135,7 +139,19 @@ func (t *tracer) setList(n *ast.SetOprSelectList, direct *cteScope) {
 	t.some(n.OrderBy, n.Limit)
 }
 
-// sequence reads NEXTVAL(s), LASTVAL(s), SETVAL(s, n): a sequence is read and moved on.
+// lastValue gives the sequence of LASTVAL(s), which leaves it as it is.
+func lastValue(n *ast.FuncCallExpr) (*ast.TableName, bool) {
+	if n.FnName.L != "lastval" || len(n.Args) != 1 {
+		return nil, false
+	}
+	s, is := n.Args[0].(*ast.TableNameExpr)
+	if !is {
+		return nil, false
+	}
+	return s.Name, true
+}
+
+// sequence reads NEXTVAL(s), SETVAL(s, n): a sequence is read and moved on.
 func (t *tracer) sequence(n *ast.TableName) {
 	t.readTable(n.Schema.O, n.Name.O)
 	o, _, known := t.object(n.Schema.O, n.Name.O)

@@ -37,6 +37,10 @@ func (t *tracer) extras(st *parser.Statement) {
 		t.expr(n)
 	}
 	for _, o := range e.Objects {
+		if e.Table != nil && e.Table.Alter {
+			child, _, _ := t.object(e.Table.Schema, e.Table.Name)
+			t.held(child, o.Schema, o.Name)
+		}
 		t.named(o)
 	}
 	t.into(e.Into)

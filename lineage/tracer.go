@@ -2,6 +2,7 @@ package lineage
 
 import (
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 
@@ -201,6 +202,9 @@ func (t *tracer) object(schema, name string) (o Object, def *catalog.Object, kno
 // temporary gives the name of a temporary table of the session, and whether it certainly exists.
 func (t *tracer) temporary(o Object) (carrier string, certain, is bool) {
 	certain, is = t.b.scope.Temporary[o]
+	if !is && t.body {
+		is = slices.Contains(t.g.Effects.CreatesTemporary, o) // a statement of the body before made it
+	}
 	return "temporary " + o.String(), certain, is
 }
 

@@ -326,7 +326,7 @@ func kindOf(st *Statement) string {
 	case "create", "alter", "drop", "rename":
 		for i, t := range st.Tokens {
 			if w := strings.ToLower(t.text(st.Text)); i > 0 && i < 32 && t.Kind == Word && definable[w] {
-				return words[0] + " " + w
+				return words[0] + " " + strings.TrimSuffix(w, "s") // DROP TABLES is DROP TABLE
 			}
 		}
 		return words[0]
@@ -354,7 +354,7 @@ func mainVerb(st *Statement) string {
 }
 
 var definable = map[string]bool{
-	"table": true, "view": true, "index": true, "database": true, "schema": true, "procedure": true,
+	"table": true, "tables": true, "view": true, "index": true, "database": true, "schema": true, "procedure": true,
 	"function": true, "trigger": true, "event": true, "package": true, "user": true, "role": true,
 	"sequence": true, "server": true, "tablespace": true,
 }

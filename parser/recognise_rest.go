@@ -111,6 +111,16 @@ func (w *rewriter) token(i int) int {
 		return w.returning(i)
 	case w.is("AS") && w.rowAlias(i):
 		return i + 2
+	case i == 0 && w.is("RENAME", "TABLES"):
+		w.put(0, 2, "RENAME TABLE")
+		return 2
+	case w.is("IF", "EXISTS") && w.st.Tokens[0].is(w.st.Text, "RENAME"):
+		w.drop(i, i+2)
+		return i + 2
+	case w.waits(i):
+		w.drop(i, i+1)
+	case w.is("PREVIOUS", "VALUE", "FOR"):
+		return w.previousValue(i)
 	case w.is("VALUE", "(") && w.inInsert() && w.has(0, i, "DUPLICATE"):
 		w.put(i, i+1, "VALUES")
 	case w.is("BEFORE", "SYSTEM_TIME") && !w.has(i, w.last(), "SELECT"):
@@ -322,6 +332,26 @@ func (w *rewriter) rowAlias(i int) bool {
 	}
 	w.drop(i, end)
 	return true
+}
+
+// waits tells a word of WAIT n or NOWAIT in a definition: how long it waits for locks.
+func (w *rewriter) waits(i int) bool {
+	w.i = 0
+	defining := w.is("RENAME") || w.is("DROP") || w.is("TRUNCATE") || w.is("ALTER") || w.is("CREATE") || w.is("OPTIMIZE")
+	w.i = i
+	return defining && (w.is("NOWAIT") || w.is("WAIT") && w.kind(i+1) == Number || w.kind(i) == Number && w.at(i-1).is("WAIT"))
+}
+
+// previousValue spells PREVIOUS VALUE FOR s as LASTVAL(s).
+func (w *rewriter) previousValue(i int) int {
+	w.i = i + 3
+	if _, _, ok := w.name(); !ok {
+		w.bad = true
+		return i + 1
+	}
+	end := w.i
+	w.put(i, end, "LASTVAL("+w.text(i+3, end)+")")
+	return end
 }
 
 func (w *rewriter) inInsert() bool {

@@ -161,7 +161,7 @@ func (t *tracer) program(p *parser.Program) {
 
 // bodyOf reads the body of a stored program that is being defined, in the program's own schema.
 func (t *tracer) bodyOf(p *parser.Program) {
-	if p.Drop || p.Alter {
+	if p.Drop || p.Alter && p.Body == "" {
 		return
 	}
 	if p.Foreign {

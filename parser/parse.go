@@ -336,13 +336,23 @@ func kindOf(st *Statement) string {
 		if i := (&scan{st: st}).find("TABLE", "TABLES", "VIEW"); i > 0 && i < 4 {
 			return words[0] + " table"
 		}
-	case "start", "lock", "unlock", "load", "show", "xa", "flush":
+	case "show":
+		if len(words) > 2 && scopes[words[1]] {
+			words = words[1:]
+		}
+		if len(words) > 1 {
+			return "show " + words[1]
+		}
+	case "start", "lock", "unlock", "load", "xa", "flush":
 		if len(words) > 1 {
 			return words[0] + " " + words[1]
 		}
 	}
 	return words[0]
 }
+
+// scopes are words of SHOW that say how much, not what.
+var scopes = map[string]bool{"full": true, "global": true, "session": true, "local": true, "extended": true}
 
 // mainVerb finds what stands behind a WITH list.
 func mainVerb(st *Statement) string {
@@ -356,5 +366,5 @@ func mainVerb(st *Statement) string {
 var definable = map[string]bool{
 	"table": true, "tables": true, "view": true, "index": true, "database": true, "schema": true, "procedure": true,
 	"function": true, "trigger": true, "event": true, "package": true, "user": true, "role": true,
-	"sequence": true, "server": true, "tablespace": true,
+	"sequence": true, "resource": true, "binding": true, "server": true, "tablespace": true,
 }

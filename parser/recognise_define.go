@@ -215,3 +215,11 @@ func recogniseSet(s *scan) bool {
 	}
 	return true
 }
+
+// recogniseTransaction reads COMMIT and ROLLBACK in the forms that the tree parser lacks, such as ROLLBACK WORK.
+func recogniseTransaction(s *scan) bool {
+	if !s.acceptAny("COMMIT", "ROLLBACK") || s.has(0, len(s.st.Tokens), "(", "SELECT") {
+		return false
+	}
+	return recogniseControl(s)
+}

@@ -35,7 +35,7 @@ func recogniseRest(st *Statement, r Reading, nesting int) {
 		}
 	}
 	s := &scan{st: st, r: r, nesting: nesting}
-	for _, f := range []func(*scan) bool{recogniseCreateTable, recogniseAlterTable, recogniseOtherDefinition} {
+	for _, f := range []func(*scan) bool{recogniseCreateTable, recogniseAlterTable, recogniseOtherDefinition, recogniseTransaction} {
 		s.i = 0
 		if f(s) {
 			st.Tier = TierRecogniser
@@ -117,6 +117,8 @@ func (w *rewriter) token(i int) int {
 	case w.is("IF", "EXISTS") && w.st.Tokens[0].is(w.st.Text, "RENAME"):
 		w.drop(i, i+2)
 		return i + 2
+	case i == 2 && w.is("CONCURRENT") && w.st.Tokens[0].is(w.st.Text, "LOAD"):
+		w.drop(i, i+1)
 	case w.waits(i):
 		w.drop(i, i+1)
 	case w.is("PREVIOUS", "VALUE", "FOR"):

@@ -41,7 +41,7 @@ func (s *Session) dispatch(ctx context.Context, packet []byte) error {
 		}
 		return s.forward(ctx, c, packet, nil, answerOptions{})
 	case wire.ComPing:
-		if s.g.draining.Load() {
+		if s.g.Draining() && s.state.status&wire.StatusInTransaction == 0 {
 			return s.sayError(wire.ErrServerShutdown, "08S01", "Server shutdown in progress")
 		}
 		return s.forward(ctx, c, packet, nil, answerOptions{})

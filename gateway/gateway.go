@@ -98,6 +98,7 @@ type Gateway struct {
 	sessions registry
 	hangups  *hangups
 	next     atomic.Uint64
+	leaving  atomic.Bool // soon to drain: not ready any more, but still accepting
 	draining atomic.Bool
 }
 
@@ -165,46 +166,6 @@ func (g *Gateway) Serve(ctx context.Context, l net.Listener) error {
 		sessions.Go(func() { g.serveClient(ctx, conn) })
 	}
 }
-
-// Drain stops accepting on l, lets each session finish its transaction, and returns when all have
-// ended or grace is over; those left are then cut with an ERR packet.
-func (g *Gateway) Drain(ctx context.Context, l net.Listener, grace time.Duration) {
-	g.draining.Store(true)
-	_ = l.Close()
-	deadline := time.NewTimer(grace)
-	defer deadline.Stop()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for g.sessions.count() > 0 {
-		g.sessions.closeIdle()
-		select {
-		case <-ctx.Done():
-			g.sessions.closeAll()
-			return
-		case <-deadline.C:
-			g.sessions.closeAll()
-			return
-		case <-tick.C:
-		}
-	}
-}
-
-func (g *Gateway) awaitSessions(ctx context.Context) {
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for g.sessions.count() > 0 && ctx.Err() == nil {
-		select {
-		case <-ctx.Done():
-		case <-tick.C:
-		}
-	}
-}
-
-// Draining tells readiness probes that this gateway takes no new clients.
-func (g *Gateway) Draining() bool { return g.draining.Load() }
-
-// StartDraining turns readiness off while the listener still accepts (wire.md 3.2, step 1).
-func (g *Gateway) StartDraining() { g.draining.Store(true) }
 
 // watch looks once a second for clients that vanished while their statement runs.
 func (g *Gateway) watch(ctx context.Context) {

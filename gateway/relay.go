@@ -81,6 +81,7 @@ func (s *Session) forwarded(ctx context.Context, command wire.Command, packet []
 	s.pending.Store(time.Now().UnixNano())
 	defer s.pending.Store(0)
 	out, err := s.answer(ctx, command, f, o)
+	s.publish()
 	if errors.Is(err, errCut) {
 		out.failed, err = true, nil
 	}
@@ -401,7 +402,11 @@ func (a *answering) warehouseLost(cause error) error {
 			s.client.SetSequence(a.walker.Sequence() + 1)
 		}
 		_ = s.client.SetWriteDeadline(time.Now().Add(time.Second))
-		_ = s.sayError(2013, "HY000", "Lost connection to the warehouse during query (Sluice)")
+		if s.phase.Load() == phaseClosed {
+			_ = s.sayError(wire.ErrServerShutdown, "08S01", "Server shutdown in progress")
+		} else {
+			_ = s.sayError(2013, "HY000", "Lost connection to the warehouse during query (Sluice)")
+		}
 	}
 	return fmt.Errorf("read the warehouse's answer: %w", cause)
 }

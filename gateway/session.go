@@ -48,7 +48,7 @@ type Session struct {
 	answering answering
 	pending   atomic.Int64 // unix nanoseconds since the warehouse is being waited for; 0: not
 	public    SessionInfo  // what others may know, under mu
-	open      bool         // in a transaction, under mu
+	open      bool         // in a transaction or before a cursor's end, under mu
 	// gone: the warehouse closed its connection, perhaps while the session was busy.
 	gone atomic.Bool
 }
@@ -210,7 +210,7 @@ func (s *Session) info() (SessionInfo, bool) {
 // publish shows others what the session is now.
 func (s *Session) publish() {
 	s.mu.Lock()
-	s.open = s.state.status&wire.StatusInTransaction != 0
+	s.open = s.state.status&(wire.StatusInTransaction|wire.StatusCursorExists) != 0
 	s.public = SessionInfo{
 		Connection: s.connection, User: s.subject.User, Client: s.address,
 		Schema: s.state.schema, Task: s.task.String(), Since: s.since,

@@ -10,8 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -175,38 +173,6 @@ func TestKill(t *testing.T) {
 			t.Errorf("the statement ran for %v (%v)", took, err)
 		}
 	})
-}
-
-// SIGTERM lets transactions end: no statement inside one is cut.
-func TestDrain(t *testing.T) {
-	w := newWorld(t, servers.MariaDB(t), "drain: {grace: 20s}")
-	var sessions sync.WaitGroup
-	faults := make(chan error, 100)
-	for range 8 {
-		c := w.as(t, "alice", "prj2")
-		sessions.Add(1)
-		go func() {
-			defer sessions.Done()
-			for range 1000 {
-				if _, err := c.try("START TRANSACTION"); err != nil {
-					return // the session ended between transactions
-				}
-				for _, q := range []string{"INSERT INTO prj2.t VALUES (1, 'd')", "SELECT SLEEP(0.01)", "COMMIT"} {
-					if _, err := c.try(q); err != nil {
-						faults <- fmt.Errorf("%s inside a transaction: %w", q, err)
-						return
-					}
-				}
-			}
-		}()
-	}
-	time.Sleep(300 * time.Millisecond)
-	w.gateway.Signal(t, syscall.SIGTERM)
-	sessions.Wait()
-	close(faults)
-	for err := range faults {
-		t.Error(err)
-	}
 }
 
 // The decision log's chain is whole, and an edit shows.

@@ -118,6 +118,16 @@ func (s *Server) Stop() {
 	}
 }
 
+// Wait waits for a server that was told to end.
+func (s *Server) Wait(t testing.TB, patience time.Duration) {
+	t.Helper()
+	select {
+	case <-s.ended:
+	case <-time.After(patience):
+		t.Fatalf("%s does not end:\n%s", s.Name, s.tail())
+	}
+}
+
 // Kill ends the server the hard way.
 func (s *Server) Kill() {
 	_ = s.cmd.Process.Kill()

@@ -2,6 +2,7 @@ package lineage
 
 import (
 	"strings"
+	"unicode"
 
 	"sluice/lineage/catalog"
 	"sluice/parser"
@@ -59,7 +60,14 @@ func (t *tracer) tokens(st *parser.Statement) {
 			t.carrierSource("handler " + strings.ToLower(name))
 		}
 	}
+	if len(t.sources)*len(t.sinks) > maxBound {
+		t.refuse("%s is not understood and names too much to be bounded by its names", strings.ToUpper(st.Kind))
+		clear(t.sinks)
+	}
 }
+
+// maxBound is how many flows the token bound may make of one statement.
+const maxBound = 100_000
 
 // carried adds what a name may mean besides the catalog's objects: a temporary table, whether this session is
 // known to have it or not.
@@ -102,18 +110,16 @@ func (t *tracer) touch(schema string, names map[string]bool) {
 		t.missing[schema] = struct{}{}
 		return
 	}
+	folded := make(map[string]bool, len(names))
 	for name := range names {
-		def := s.Objects[t.b.fold(name)]
-		if def == nil {
-			for key, o := range s.Objects {
-				if strings.EqualFold(key, name) {
-					def = o
-				}
-			}
-		}
-		if def != nil {
+		folded[foldKey(name)] = true
+	}
+	for key, def := range s.Objects {
+		if folded[foldKey(key)] {
 			t.touchObject(def)
 		}
+	}
+	for name := range names {
 		for _, kind := range []string{"function", "procedure"} {
 			t.routine(kind, s.Name, name)
 		}
@@ -129,4 +135,15 @@ func (t *tracer) touchObject(def *catalog.Object) {
 	}
 	t.writeBase(o, def, changes(onInsert, onUpdate, onDelete))
 	t.writes[Write{o, true}] = struct{}{}
+}
+
+// foldKey gives texts that differ by case alone (strings.EqualFold) the same key.
+func foldKey(s string) string {
+	return strings.Map(func(r rune) rune {
+		least := r
+		for next := unicode.SimpleFold(r); next != r; next = unicode.SimpleFold(next) {
+			least = min(least, next)
+		}
+		return least
+	}, s)
 }

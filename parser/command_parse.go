@@ -108,10 +108,12 @@ func (c *commandReader) user() string {
 			break
 		}
 		switch t.Kind {
-		case String, QuotedName:
+		case String:
+			b.WriteString(stringText(t.text(c.text)))
+		case QuotedName:
 			b.WriteString(t.name(c.text))
 		case UserVariable:
-			b.WriteString("@" + strings.Trim(t.text(c.text)[1:], "'\"`"))
+			b.WriteString("@" + hostText(t.text(c.text)[1:]))
 		case Word, Number, Punctuation:
 			b.WriteString(t.text(c.text))
 		default:
@@ -123,6 +125,20 @@ func (c *commandReader) user() string {
 		c.fail("an account such as alice or 'alice'@'10.%'")
 	}
 	return b.String()
+}
+
+// hostText reads the host of an account, quoted or not.
+func hostText(raw string) string {
+	switch {
+	case raw == "":
+		return ""
+	case raw[0] == '\'' || raw[0] == '"':
+		return stringText(raw)
+	case raw[0] == '`':
+		return unquote(raw)
+	default:
+		return raw
+	}
 }
 
 // packageName reads [p.]k.

@@ -124,7 +124,7 @@ func compound(text string, tokens []Token) bool {
 		return true
 	case at(0, "SET") && at(1, "STATEMENT"): // SET STATEMENT … FOR BEGIN NOT ATOMIC …
 		for i := 2; i < len(tokens) && !at(i, ";"); i++ {
-			if at(i, "FOR") && compound(text, tokens[i+1:]) {
+			if at(i, "FOR") && !at(i+1, "SET") && compound(text, tokens[i+1:]) {
 				return true
 			}
 		}

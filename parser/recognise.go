@@ -14,6 +14,8 @@ type scan struct {
 	i  int
 	// nesting counts the statements that this one stands in.
 	nesting int
+	// looked counts the tokens that searches ahead went over.
+	looked int
 }
 
 func (s *scan) is(words ...string) bool {
@@ -89,6 +91,7 @@ func (s *scan) find(words ...string) int {
 	depth := 0
 	for i := s.i; i < len(s.st.Tokens); i++ {
 		t := s.st.Tokens[i]
+		s.looked++
 		switch {
 		case t.is(s.st.Text, "("):
 			depth++

@@ -219,6 +219,7 @@ func (w *rewriter) portion(i int) int {
 	end := w.last()
 	for j, depth := i+3, 0; j < end; j++ {
 		w.i = j
+		w.looked++
 		switch {
 		case w.is("("):
 			depth++

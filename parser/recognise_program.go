@@ -319,9 +319,12 @@ func (b *bodyReader) evaluate(text, kind string) {
 }
 
 func (b *bodyReader) fetch() {
-	into := b.find("INTO")
 	end := b.until(";")
-	if into >= 0 && into < end {
+	into := b.i
+	for into < end && !b.st.Tokens[into].is(b.st.Text, "INTO") {
+		into++
+	}
+	if into < end {
 		st := Statement{Text: b.text(into, end), Kind: "fetch", Tier: TierRecogniser}
 		for i := into + 1; i < end; i++ {
 			if t := b.st.Tokens[i]; t.isName() || t.Kind == UserVariable {
@@ -356,7 +359,7 @@ func (b *bodyReader) declare() {
 			}
 		}
 	}
-	if d := b.until("DEFAULT", ":="); d < end {
+	if d := b.until("DEFAULT", ":=", ";"); d < end {
 		b.evaluate(b.text(d+1, end), "expression")
 	} else if b.has(b.i, end, "SELECT") {
 		b.evaluate(b.text(b.i, end), "expression")

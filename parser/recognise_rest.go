@@ -45,6 +45,9 @@ func recogniseRest(st *Statement, r Reading, nesting int) {
 	}
 }
 
+// maxLooked bounds the searches ahead: a text of the same words over and over would cost the square of its length.
+const maxLooked = 1 << 23
+
 func (w *rewriter) drop(from, to int)             { w.edits = append(w.edits, edit{from, to, " "}) }
 func (w *rewriter) put(from, to int, text string) { w.edits = append(w.edits, edit{from, to, text}) }
 func (w *rewriter) at(i int) *rewriter            { w.i = i; return w }
@@ -61,6 +64,7 @@ func (w *rewriter) respelt() (string, bool) {
 	for i := 0; i < n && !w.bad; {
 		w.i = i
 		i = max(w.token(i), i+1)
+		w.bad = w.bad || w.looked > maxLooked
 	}
 	if w.bad || len(w.edits) == 0 {
 		return "", false
@@ -213,6 +217,7 @@ func (w *rewriter) intoFile(i int) int {
 	end := w.last()
 	for j := w.i; j < end; j++ {
 		w.i = j
+		w.looked++
 		for _, stop := range []string{"FROM", "WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "FOR", "LOCK", "UNION", ")"} {
 			if w.is(stop) {
 				end = j
@@ -230,6 +235,7 @@ func (w *rewriter) intoFile(i int) int {
 func (w *rewriter) close(i int) int {
 	depth := 0
 	for ; i < len(w.st.Tokens); i++ {
+		w.looked++
 		switch {
 		case w.at(i).is("("):
 			depth++
@@ -269,6 +275,7 @@ func (w *rewriter) cast(i int) int {
 func (w *rewriter) systemTime(i int) int {
 	depth := 0
 	for w.i = i + 2; w.i < w.last(); w.i++ {
+		w.looked++
 		switch {
 		case w.is("("):
 			depth++

@@ -1,0 +1,120 @@
+package integration
+
+import (
+	"crypto/tls"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/go-sql-driver/mysql"
+
+	"sluice/integration/servers"
+)
+
+// login is one way into the warehouse: who, and which legs are encrypted.
+type login struct {
+	user, password string
+	client         string // the driver's tls option
+	addr           string
+}
+
+func (l login) String() string { return fmt.Sprintf("%s tls=%s", l.user, l.client) }
+
+// try logs in, and gives the account that the warehouse let in and whether its leg is encrypted.
+func (l login) try() (account, cipher string, err error) {
+	db, err := sql.Open("mysql", servers.DSN(l.addr, l.user, l.password, "")+"&tls="+l.client)
+	if err != nil {
+		return "", "", err
+	}
+	defer db.Close()
+	if err := db.QueryRow("SELECT CURRENT_USER()").Scan(&account); err != nil {
+		return "", "", err
+	}
+	var name string
+	err = db.QueryRow("SHOW SESSION STATUS LIKE 'Ssl_cipher'").Scan(&name, &cipher)
+	return account, cipher, err
+}
+
+// legs are gateways before one warehouse, with its leg plain and encrypted; both offer TLS to clients.
+func legs(t *testing.T, warehouse *servers.Server) map[string]string {
+	t.Helper()
+	warehouse.Prepare(t)
+	cert, key := certificate(t)
+	out := map[string]string{}
+	for _, mode := range []string{"disabled", "required"} {
+		warehouse.Keys = ", tls: " + mode
+		out[mode] = servers.StartGateway(t, warehouse, "", fmt.Sprintf("tls: {cert: %s, key: %s}", cert, key)).Addr
+	}
+	return out
+}
+
+// Every plugin's login is relayed over every mixture of plain and encrypted legs, with the server's cache of
+// passwords cold and warm; a wrong password gets the warehouse's own error.
+func TestLogins(t *testing.T) {
+	if err := mysql.RegisterTLSConfig("any", &tls.Config{InsecureSkipVerify: true}); err != nil {
+		t.Fatal(err)
+	}
+	t.Run("MySQL", func(t *testing.T) {
+		warehouse := servers.MySQL(t)
+		gateways := legs(t, warehouse)
+		warehouse.Exec(t, "CREATE USER sha2@'127.0.0.1' IDENTIFIED WITH caching_sha2_password BY 's2-pass'", "CREATE USER nopass@'127.0.0.1' IDENTIFIED WITH caching_sha2_password BY ''")
+		cold := func() { warehouse.Exec(t, "FLUSH PRIVILEGES") } // forgets the passwords that logged in
+		logins(t, gateways, map[string]string{"sha2": "s2-pass", "nopass": ""}, cold)
+	})
+	t.Run("MariaDB", func(t *testing.T) {
+		cert, key := certificate(t)
+		warehouse := servers.MariaDB(t, "--ssl-cert="+cert, "--ssl-key="+key)
+		gateways := legs(t, warehouse)
+		warehouse.Exec(t, "INSTALL SONAME 'auth_ed25519'", "CREATE USER ed@'127.0.0.1' IDENTIFIED VIA ed25519 USING PASSWORD('e-pass')",
+			"CREATE USER native@'127.0.0.1' IDENTIFIED VIA mysql_native_password USING PASSWORD('n-pass')", "CREATE USER nopass@'127.0.0.1'",
+			"CREATE USER either@'127.0.0.1' IDENTIFIED VIA ed25519 USING PASSWORD('x') OR mysql_native_password USING PASSWORD('y-pass')")
+		logins(t, gateways, map[string]string{"ed": "e-pass", "native": "n-pass", "nopass": ""}, func() {})
+		for mode, addr := range gateways { // two plugins in one dialogue; the driver above knows only one
+			out := run(t, "", need(t, "mariadb"), "-h127.0.0.1", "-P"+addr[strings.LastIndexByte(addr, ':')+1:], "-ueither", "-py-pass", "-e", "SELECT CURRENT_USER()")
+			if !strings.Contains(out, "either@127.0.0.1") {
+				t.Errorf("warehouse.tls %s: %s", mode, out)
+			}
+		}
+	})
+}
+
+func logins(t *testing.T, gateways, accounts map[string]string, cold func()) {
+	for mode, addr := range gateways {
+		for user, password := range accounts {
+			for _, client := range []string{"false", "any"} {
+				l := login{user, password, client, addr}
+				for _, cache := range []string{"cold", "warm", "warm"} {
+					if cache == "cold" {
+						cold()
+					}
+					account, cipher, err := l.try()
+					if err != nil || account != user+"@127.0.0.1" || (cipher != "") != (mode == "required") {
+						t.Errorf("warehouse.tls %s, %s, %s: %q, cipher %q, %v", mode, l, cache, account, cipher, err)
+					}
+				}
+				l.password += "x"
+				_, _, err := l.try()
+				var e *mysql.MySQLError
+				if !errors.As(err, &e) || e.Number != 1045 || !strings.Contains(e.Message, "Access denied for user '"+user+"'") {
+					t.Errorf("warehouse.tls %s, %s with a wrong password: %v", mode, l, err)
+				}
+			}
+		}
+	}
+}
+
+// A connection that is lent on gets its new account's name, and its new account's rights alone.
+func TestChangeUser(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		w.as(t, "owner", "myprj").do("SET ProjectProtection = true")
+		w.as(t, "super", "prj2").do("ADD OWNER bob")
+		out := run(t, "", python(t), "testdata/clients/change_user.py", port(w), accounts["alice"], accounts["bob"])
+		for _, part := range []string{"alice may not: 1142", "variable: 1142", "bob is bob@", "variable: None", "bob may", "back to alice: 1142"} {
+			if !strings.Contains(out, part) {
+				t.Errorf("the output lacks %q:\n%s", part, out)
+			}
+		}
+	})
+}

@@ -181,13 +181,13 @@ func (s *Session) adoptState(values []string) {
 	s.state.schema, s.state.schemaStale = values[1], false
 	s.state.reading.Mode = parser.ParseMode(values[2])
 	s.state.reading.Charset = strings.ToLower(values[3])
-	s.state.modeStale = false
+	s.state.modeStale, s.state.grammarStale = false, false
 	s.publish()
 }
 
 // refreshFor asks again when a text's meaning depends on settings that may have changed.
 func (s *Session) refreshFor(ctx context.Context, text []byte) error {
-	if !s.identified || (s.state.modeStale && !parser.ModeFree(text)) || s.state.schemaStale {
+	if !s.identified || s.state.grammarStale || (s.state.modeStale && !parser.ModeFree(text)) || s.state.schemaStale {
 		return s.identify(ctx)
 	}
 	return nil

@@ -25,9 +25,10 @@ func (s *Session) query(ctx context.Context, packet []byte) error {
 		return s.unreadable(ctx, packet, errSeveral)
 	}
 	remarked := s.remarked(script)
+	var unread error // the rest of the batch cannot be read any more
 	for i := range script.Statements {
 		more := i < n-1 || remarked
-		ok, err := s.statement(ctx, script, i, packet, more)
+		ok, err := s.statementOr(ctx, unread, script, i, packet, more)
 		if err != nil || !ok {
 			return err
 		}
@@ -36,10 +37,14 @@ func (s *Session) query(ctx context.Context, packet []byte) error {
 				return s.sayEmptyStatement(near)
 			}
 			// The next statement depends on what this one did to the session.
-			if script, err = s.reread(ctx, script, packet[1:], i); err != nil {
+			next, err := s.reread(ctx, script, packet[1:], i)
+			if unread = err; isUnreadable(err) {
+				continue
+			}
+			if err != nil {
 				return s.sayFault(err)
 			}
-			if len(script.Statements) != n {
+			if script = next; len(script.Statements) != n {
 				return s.sayError(1064, "42000", "Sluice: the batch reads differently after one of its statements changed sql_mode or the character set; send it statement by statement")
 			}
 		}
@@ -54,6 +59,23 @@ func (s *Session) query(ctx context.Context, packet []byte) error {
 // syntax error to it, or a statement that holds semicolons and that was cut wrongly here.
 var errSeveral = &parser.Error{Construct: "text", Reason: "it reads as several statements, and the client did not announce batches", Line: 1, Column: 1}
 
+func isUnreadable(err error) bool {
+	var unread *parser.Error
+	return errors.As(err, &unread)
+}
+
+// statementOr takes statement i of a text through its trip: as what cannot be read, when unread says why.
+func (s *Session) statementOr(ctx context.Context, unread error, script *lineage.Script, i int, packet []byte, more bool) (ok bool, err error) {
+	if unread == nil {
+		return s.statement(ctx, script, i, packet, more)
+	}
+	st := &script.Statements[i]
+	g := &lineage.Graph{Kind: st.Kind, Tier: parser.TierTokens, Refused: unread.Error()}
+	t := &trip{statement: st, graph: g, command: wire.ComQuery, packet: append([]byte{byte(wire.ComQuery)}, st.Text...), more: more}
+	err = s.trip(ctx, t)
+	return t.succeeded, err
+}
+
 // parse is step 2. What the text depends on is asked of the warehouse first when it may have changed.
 func (s *Session) parse(ctx context.Context, text []byte) (*lineage.Script, error) {
 	if err := s.refreshFor(ctx, text); err != nil {
@@ -64,7 +86,7 @@ func (s *Session) parse(ctx context.Context, text []byte) (*lineage.Script, erro
 
 // reread parses a batch again if a statement of it changed what the rest is read by.
 func (s *Session) reread(ctx context.Context, script *lineage.Script, text []byte, done int) (*lineage.Script, error) {
-	if !s.state.modeStale || script.ModeFree {
+	if !s.state.modeStale || script.ModeFree && !s.state.grammarStale {
 		return script, nil
 	}
 	return s.parse(ctx, text)
@@ -85,7 +107,7 @@ func (s *Session) unreadable(ctx context.Context, packet []byte, err error) erro
 	g := &lineage.Graph{Kind: "unknown", Tier: parser.TierTokens, Refused: unread.Error()}
 	st := &parser.Statement{Text: string(packet[1:]), Kind: "unknown", Tier: parser.TierTokens}
 	s.state.unread = true
-	s.state.modeStale, s.state.schemaStale = true, true
+	s.state.modeStale, s.state.grammarStale, s.state.schemaStale = true, true, true
 	return s.trip(ctx, &trip{statement: st, graph: g, command: wire.ComQuery, packet: packet})
 }
 
@@ -223,6 +245,9 @@ func (s *Session) settle(ctx context.Context, t *trip, f *flight) {
 		s.diagnostics(f)
 	}
 	s.state.modeStale = s.state.modeStale || e.Mode || e.Charset || e.Routine || t.graph.Refused != ""
+	if e.Mode && s.state.reading.Dialect.Flavor == parser.MariaDB {
+		s.state.grammarStale = true // ORACLE and its like
+	}
 	s.state.schemaStale = s.state.schemaStale || t.graph.Refused != ""
 	if e.Use != "" {
 		s.used(e.Use, t.succeeded)

@@ -12,13 +12,15 @@ type state struct {
 	schemaStale bool   // ask before the next statement
 	reading     parser.Reading
 	modeStale   bool // ask before the next text whose meaning depends on mode or charset
-	multi       bool // the client may send several statements in one text
-	labels      lineage.Labels
-	temporary   map[lineage.Object]bool // true: certain to be there
-	prepared    map[uint32]*prepared
-	last        *prepared // what EXECUTE(-1) runs
-	named       map[string]*named
-	own         uint32 // last id given to a prepared gateway command
+	// grammarStale: sql_mode was set, on a warehouse with modes that change the grammar: ask before the next text.
+	grammarStale bool
+	multi        bool // the client may send several statements in one text
+	labels       lineage.Labels
+	temporary    map[lineage.Object]bool // true: certain to be there
+	prepared     map[uint32]*prepared
+	last         *prepared // what EXECUTE(-1) runs
+	named        map[string]*named
+	own          uint32 // last id given to a prepared gateway command
 	// withheld: the last statement was guarded, so its warnings are not shown.
 	withheld bool
 	// warnings are those of the gateway command before, nil after anything else.
@@ -62,6 +64,7 @@ func (st *state) reset() {
 	st.unread = false
 	st.strange = false
 	st.modeStale = true
+	st.grammarStale = true
 	st.schemaStale = true
 }
 

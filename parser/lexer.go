@@ -49,9 +49,6 @@ type lexed struct {
 
 func lex(text string, r Reading) (*lexed, error) {
 	l := &lexer{in: text, r: r, modeFree: ModeFree(text)}
-	if r.Mode&ForeignGrammar != 0 {
-		return nil, l.fault("sql_mode", "ORACLE, MSSQL, DB2, POSTGRESQL and MAXDB change the grammar itself and are not understood; set another sql_mode")
-	}
 	if len(text) > 1<<30 {
 		return nil, l.fault("text", "it is too long")
 	}
@@ -63,9 +60,42 @@ func lex(text string, r Reading) (*lexed, error) {
 	if l.respelt {
 		out = l.out.String()
 	}
+	if r.Mode&ForeignGrammar != 0 && !leavesMode(out, l.tokens) {
+		l.pos = 0
+		return nil, l.fault("sql_mode", "ORACLE, MSSQL, DB2, POSTGRESQL and MAXDB change the grammar itself and are not understood; set another sql_mode")
+	}
 	n := len(l.tokens)
 	tail := n > 0 && l.remarked == n && out[l.tokens[n-1].Start:l.tokens[n-1].End] == ";"
 	return &lexed{text: out, tokens: l.tokens, modeFree: l.modeFree, tail: tail}, nil
+}
+
+// leavesMode tells whether a text is SET [SESSION] sql_mode = 'text' | DEFAULT, which means the same in every grammar: the
+// way out of one that is not understood.
+func leavesMode(text string, tokens []Token) bool {
+	i := 0
+	accept := func(words ...string) bool {
+		for _, w := range words {
+			if i < len(tokens) && (tokens[i].is(text, w) || tokens[i].Kind == SystemVariable && strings.EqualFold(tokens[i].text(text), w)) {
+				i++
+				return true
+			}
+		}
+		return false
+	}
+	if !accept("SET") {
+		return false
+	}
+	accept("SESSION", "LOCAL")
+	if !accept("sql_mode", "@@sql_mode", "@@session.sql_mode", "@@local.sql_mode") || !accept("=", ":=") {
+		return false
+	}
+	if i < len(tokens) && tokens[i].Kind == String {
+		i++
+	} else if !accept("DEFAULT") {
+		return false
+	}
+	accept(";")
+	return i == len(tokens)
 }
 
 func (l *lexer) fault(construct, reason string) error {

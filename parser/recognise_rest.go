@@ -101,12 +101,15 @@ func (w *rewriter) token(i int) int {
 	case w.is("USING") && w.kind(i+1) == Word && w.at(i+2).is(")"):
 		w.put(i+1, i+2, "utf8mb4")
 	case w.is("COLLATE") && i > 0:
-		end := i + 2
-		if w.is("COLLATE", "=") {
+		end := i + 1
+		if w.at(end).is("=") {
 			end++
 		}
-		w.drop(i, end)
-		return end
+		if k := w.kind(end); k != Word && k != String && k != QuotedName {
+			w.bad = true
+		}
+		w.drop(i, end+1)
+		return end + 1
 	case w.is("CAST", "("):
 		return w.cast(i)
 	case w.is("FOR", "SYSTEM_TIME"):
@@ -153,12 +156,12 @@ func (w *rewriter) token(i int) int {
 		return i + 2
 	case w.is("JSON_TABLE", "("):
 		return w.jsonTable(i)
-	case w.is("WITH", "CHECK"), w.is("WITH", "LOCAL", "CHECK"), w.is("WITH", "CASCADED", "CHECK"):
-		end := w.find("OPTION")
-		if end > 0 {
-			w.drop(i, end+1)
-			return end + 1
-		}
+	case w.is("WITH", "CHECK", "OPTION"):
+		w.drop(i, i+3)
+		return i + 3
+	case w.is("WITH", "LOCAL", "CHECK", "OPTION"), w.is("WITH", "CASCADED", "CHECK", "OPTION"):
+		w.drop(i, i+4)
+		return i + 4
 	case i == 0 && w.is("ALTER") && w.find("VIEW") > 0 && w.find("VIEW") < 16 && w.find("AS") > 0:
 		w.put(0, 1, "CREATE OR REPLACE")
 	case w.is("MATCH") && !w.at(i+1).is("(") && w.at(i).find("AGAINST") > 0:

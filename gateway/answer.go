@@ -97,7 +97,7 @@ func (s *Session) explain(ctx context.Context, text string) ([]Judged, error) {
 		}
 		if d := g.Effects.Dynamic; d != nil && d.Text != "" {
 			if _, inner, err := s.innerGraph(ctx, d.Text); err == nil {
-				g = joined(g, inner, d.Verb)
+				g = joined(g, inner, d, nil)
 			}
 		}
 		r := s.request(s.expand(g))

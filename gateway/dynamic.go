@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"sluice/gateway/wire"
 	"sluice/lineage"
@@ -19,6 +20,10 @@ func (s *Session) dynamic(ctx context.Context, t *trip) (bool, error) {
 		return true, nil
 	case "execute":
 		return s.executeNamed(ctx, t, d)
+	}
+	if d.Expression != "" && !s.mayShow(t.graph) {
+		// Neither the text nor what is wrong with it may be told.
+		return false, s.refuseInner(ctx, t, errors.New("the text that it runs is made of data that this session may not see"))
 	}
 	text, asked, err := s.dynamicText(ctx, d)
 	if err != nil {
@@ -36,11 +41,23 @@ func (s *Session) dynamic(ctx context.Context, t *trip) (bool, error) {
 	if asked {
 		t.packet = spelled(t, d, text, s.state.reading.Mode)
 	}
-	if d.Verb == "prepare" {
-		t.named = &named{script: inner, schema: s.state.schema}
+	var made []lineage.Source
+	if d.Expression != "" {
+		made = sources(s.expand(t.graph))
 	}
-	t.graph = joined(t.graph, graph, d.Verb)
+	if d.Verb == "prepare" {
+		t.named = &named{script: inner, schema: s.state.schema, made: made}
+	}
+	t.graph = joined(t.graph, graph, d, made)
 	return true, nil
+}
+
+// mayShow tells whether the newest policy lets out the flows of a graph, without recording anything.
+func (s *Session) mayShow(g *lineage.Graph) bool {
+	r := s.request(s.expand(g))
+	r.Now = time.Now()
+	d := s.g.Policies.Current().Decide(&r)
+	return d.Permitted()
 }
 
 // dynamicText gives the text: the literal, or what the warehouse says the expression's value is.
@@ -135,67 +152,96 @@ func (s *Session) executeNamed(ctx context.Context, t *trip, d *parser.Dynamic) 
 	if err != nil {
 		return false, s.undefined(ctx, t.statement, err)
 	}
-	t.graph = joined(t.graph, graph, d.Verb)
+	t.graph = joined(t.graph, graph, d, n.made)
 	return true, nil
 }
 
-// joined is the graph of running inner with what outer brings along: USING values may flow wherever
-// inner writes, and INTO takes what inner gives.
-func joined(outer, inner *lineage.Graph, verb string) *lineage.Graph {
+// sources lists what a graph's flows begin with.
+func sources(g *lineage.Graph) []lineage.Source {
+	var out []lineage.Source
+	for i := range g.Flows {
+		if i == 0 || g.Flows[i].Source.String() != g.Flows[i-1].Source.String() {
+			out = append(out, g.Flows[i].Source)
+		}
+	}
+	return out
+}
+
+// rowKinds are statements whose text, if it is made of data, comes out as rows or not at all. All others leave
+// names, comments, settings behind that anybody can read.
+var rowKinds = map[string]bool{"select": true, "insert": true, "replace": true, "update": true, "delete": true, "call": true, "do": true}
+
+// joined is the graph of running inner with what outer brings along: the values of USING and the data that the
+// text is made of may flow wherever inner writes and into its messages, and INTO takes what inner gives.
+func joined(outer, inner *lineage.Graph, d *parser.Dynamic, made []lineage.Source) *lineage.Graph {
 	g := *inner
 	g.Kind = outer.Kind
-	if verb == "prepare" {
+	g.Effects.Dynamic = outer.Effects.Dynamic
+	g.Carriers = append(append([]string(nil), inner.Carriers...), outer.Carriers...)
+	brought := map[string]lineage.Source{}
+	for _, list := range [][]lineage.Source{sources(outer), made} {
+		for _, s := range list {
+			brought[s.String()] = s
+		}
+	}
+	sinks := innerSinks(outer, inner)
+	if len(made) > 0 {
+		sinks["result"] = lineage.Sink{Kind: lineage.ResultSink} // literals among the columns, parts of the text in messages
+		if !rowKinds[inner.Kind] {
+			sinks["definition"] = lineage.Sink{Kind: lineage.FileSink, Name: "a definition or setting, which anybody can read"}
+		}
+	}
+	for _, s := range sources(inner) {
+		brought[s.String()] = s
+	}
+	g.Flows = nil
+	for _, source := range brought {
+		for _, sink := range sinks {
+			g.Flows = append(g.Flows, lineage.Flow{Source: source, Sink: sink})
+		}
+	}
+	if d.Verb == "prepare" {
 		// Nothing runs yet: the flows are judged, so that a refusal comes early; effects are not.
 		g.Effects, g.Writes = lineage.Effects{Dynamic: outer.Effects.Dynamic}, nil
-		return &g
 	}
-	g.Effects.Dynamic = outer.Effects.Dynamic
-	g.Flows = append([]lineage.Flow(nil), inner.Flows...)
-	sources := map[string]lineage.Source{}
-	for _, f := range outer.Flows {
-		sources[f.Source.String()] = f.Source
-	}
-	for _, f := range inner.Flows {
-		sources[f.Source.String()] = f.Source
-	}
+	return &g
+}
+
+// innerSinks lists where the flows of a text that outer runs can end.
+func innerSinks(outer, inner *lineage.Graph) map[string]lineage.Sink {
 	sinks := map[string]lineage.Sink{}
 	for _, f := range inner.Flows {
 		sinks[f.Sink.String()] = f.Sink
+	}
+	for _, c := range append(append([]string(nil), inner.Carriers...), outer.Carriers...) {
+		sinks["carrier "+c] = lineage.Sink{Kind: lineage.CarrierSink, Name: c}
 	}
 	for _, w := range inner.Writes {
 		k := lineage.Sink{Kind: lineage.TableSink, Object: w.Object}
 		sinks[k.String()] = k
 	}
-	for _, c := range append(append([]string(nil), inner.Carriers...), outer.Carriers...) {
-		k := lineage.Sink{Kind: lineage.CarrierSink, Name: c}
-		sinks["carrier "+c] = k
-	}
 	if inner.Kind == "select" {
 		k := lineage.Sink{Kind: lineage.ResultSink}
 		sinks[k.String()] = k
 	}
-	g.Flows = g.Flows[:0]
-	for _, source := range sources {
-		for _, sink := range sinks {
-			g.Flows = append(g.Flows, lineage.Flow{Source: source, Sink: sink})
-		}
-	}
-	g.Carriers = append(append([]string(nil), inner.Carriers...), outer.Carriers...)
-	return &g
+	return sinks
 }
 
 // settleNamed keeps what PREPARE named and forgets what DEALLOCATE dropped.
 func (s *Session) settleNamed(t *trip) {
+	for _, name := range t.graph.Effects.Prepares {
+		s.state.forgetNamed(name) // by another text now
+	}
 	d := t.graph.Effects.Dynamic
 	if d == nil {
 		return
 	}
 	switch {
 	case d.Verb == "deallocate":
-		delete(s.state.named, d.Name)
+		s.state.forgetNamed(d.Name)
 	case d.Verb == "prepare":
 		// A failed PREPARE leaves no statement of its name behind.
-		delete(s.state.named, d.Name)
+		s.state.forgetNamed(d.Name)
 		if t.succeeded && t.named != nil {
 			if s.state.named == nil {
 				s.state.named = make(map[string]*named)
@@ -203,4 +249,30 @@ func (s *Session) settleNamed(t *trip) {
 			s.state.named[d.Name] = t.named
 		}
 	}
+}
+
+// insideNamed looks after stored programs that execute statements by name: one that this session prepared is not
+// among the texts that the reader knows. The statement is refused unless that one moves nothing.
+func (s *Session) insideNamed(ctx context.Context, t *trip) error {
+	for _, name := range t.graph.Effects.Executes {
+		for known, n := range s.state.named {
+			if !lineage.MayEqual(known, name) || len(n.script.Statements) == 0 {
+				continue
+			}
+			sc := s.scope()
+			sc.Schema = n.schema
+			inner, err := s.g.Reader.Graph(ctx, n.script, 0, sc)
+			if err != nil {
+				return err
+			}
+			if len(inner.Flows)+len(inner.Writes)+len(inner.Carriers)+len(inner.Opaque)+len(n.made) == 0 && inner.Refused == "" {
+				continue
+			}
+			g := *t.graph
+			g.Refused = "a stored program executes the statement " + name + ", which this connection prepared"
+			t.graph = &g
+			return nil
+		}
+	}
+	return nil
 }

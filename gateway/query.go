@@ -241,8 +241,7 @@ func (s *Session) settle(ctx context.Context, t *trip, f *flight) {
 	e := &t.graph.Effects
 	s.state.labels.Absorb(f.graph)
 	if !e.Diagnostics {
-		s.state.withheld = f.decision.Guarded
-		s.diagnostics(f)
+		s.diagnostics(t, f)
 	}
 	s.state.modeStale = s.state.modeStale || e.Mode || e.Charset || e.Routine || t.graph.Refused != ""
 	if e.Mode && s.state.reading.Dialect.Flavor == parser.MariaDB {
@@ -269,13 +268,35 @@ func (s *Session) settle(ctx context.Context, t *trip, f *flight) {
 	s.publish()
 }
 
-// diagnostics labels the diagnostics area with what the statement read: its warnings may hold values.
-func (s *Session) diagnostics(f *flight) {
-	s.state.labels.Clean("diagnostics")
+// diagnostics labels what the warehouse keeps about the statement: messages, which may hold values, and how
+// many rows it found. Messages stay until a statement that uses a table, so the label does too.
+func (s *Session) diagnostics(t *trip, f *flight) {
+	labels := &s.state.labels
+	labels.Clean("found_rows")
 	if !f.decision.Guarded {
+		if t.succeeded && usesTables(f.graph) {
+			labels.Clean("diagnostics")
+			s.state.withheld = false
+		}
 		return
 	}
-	for i := range f.graph.Flows {
-		s.state.labels.Hold("diagnostics", f.graph.Flows[i].Source)
+	s.state.withheld = true
+	for _, source := range sources(f.graph) {
+		labels.Hold("diagnostics", source)
+		labels.Hold("found_rows", source)
 	}
+	for _, o := range f.graph.Reads {
+		source := lineage.Source{Kind: lineage.TableSource, Object: o}
+		labels.Hold("diagnostics", source)
+		labels.Hold("found_rows", source)
+	}
+}
+
+// usesTables tells whether a statement certainly opened a table, upon which the warehouse drops older messages.
+func usesTables(g *lineage.Graph) bool {
+	switch g.Kind {
+	case "select", "insert", "replace", "update", "delete":
+		return len(g.Reads)+len(g.Writes) > 0
+	}
+	return false
 }

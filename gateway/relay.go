@@ -119,12 +119,26 @@ type answering struct {
 	walker  wire.Walker
 	out     outcome
 	written int
+
+	// While the origin of columns is watched, a result set goes out only when all its definitions were looked
+	// at: clients take an error in its place, and not in the middle of the definitions.
+	held    int    // where it begins in the window
+	columns uint64 // its definitions that are still to come; 0: nothing is held
+	walked  int    // how far the window was walked already
+}
+
+// hold keeps back what begins at a position of the window until its column definitions came.
+func (a *answering) hold(at int, columns uint64) {
+	if a.o.watch && a.f != nil && !a.s.extended.Has(wire.ExtCacheMetadata) {
+		a.held, a.columns = at, columns
+	}
 }
 
 // walk passes on what the window holds.
 func (a *answering) walk(ctx context.Context) error {
 	buf := a.window.Bytes()
-	at := 0
+	at := a.walked
+	a.walked = 0
 	for {
 		e, err := a.walker.Next(buf[at:])
 		if err != nil {
@@ -133,14 +147,21 @@ func (a *answering) walk(ctx context.Context) error {
 		switch e.Kind {
 		case wire.NeedMore:
 			at += e.Start
-			err := a.flush(buf[:at])
-			a.window.Consume(at)
+			ready := at
+			if a.columns > 0 {
+				ready, a.walked, a.held = a.held, at-a.held, 0
+			}
+			err := a.flush(buf[:ready])
+			a.window.Consume(ready)
 			return err
+		case wire.ResultSetStart:
+			a.hold(at+e.Start, a.walker.Columns())
 		case wire.ColumnDefinition:
-			if a.o.watch && a.f != nil {
+			if a.columns > 0 {
 				if err := a.checkOrigin(ctx, buf, at, e); err != nil {
 					return err
 				}
+				a.columns--
 			}
 		case wire.ColumnsEnd:
 			if a.o.more {
@@ -153,6 +174,7 @@ func (a *answering) walk(ctx context.Context) error {
 			return a.capped(ctx, buf, at+e.Start)
 		case wire.Prepared:
 			a.out.prepared = a.walker.PrepareOK()
+			a.hold(at+e.Start, uint64(a.out.prepared.Params)+uint64(a.out.prepared.Columns))
 		case wire.LocalInfile:
 			if err := a.flush(buf[:at+e.End]); err != nil {
 				return err
@@ -183,7 +205,28 @@ func (a *answering) end(buf []byte, at int, e wire.Event) (bool, error) {
 	if a.o.more && a.walker.Done() && !o.Raw {
 		e.SetMoreResults(buf[at:], true)
 	}
+	if a.f != nil && a.f.decision.Guarded && !o.Raw && o.Header == wire.HeaderOK && o.InsertID != 0 {
+		return true, a.withoutInsertID(buf, at, e)
+	}
 	return false, nil
+}
+
+// withoutInsertID passes on an OK packet without its insert id, which LAST_INSERT_ID(expr) or a column of data may
+// have set.
+func (a *answering) withoutInsertID(buf []byte, at int, e wire.Event) error {
+	if err := a.flush(buf[:at+e.Start]); err != nil {
+		return err
+	}
+	s := a.s
+	ok, err := wire.ParseOK(e.Payload(buf[at:]), s.caps)
+	if err != nil {
+		return a.unreadable(err)
+	}
+	ok.InsertID = 0
+	s.client.SetSequence(buf[at+e.Start+3])
+	err = s.client.WritePacket(ok.Encode(s.caps))
+	a.window.Consume(at + e.End)
+	return err
 }
 
 // failed replaces the texts of errors that could carry data which the session project may not see
@@ -215,7 +258,11 @@ func (a *answering) failed(buf []byte, at int, e wire.Event) (bool, error) {
 	case killed:
 		err = s.sayError(1142, "42000", "Sluice stopped this statement: the policy changed while it ran and no longer permits it. SHOW FLOW LOG in the owner's project finds the entry")
 	default:
-		err = s.sayError(original.Code, original.State, "the warehouse's message is withheld by Sluice: the statement reads protected data that "+projectText(a.f.snapshot.ProjectOf(a.f.request.Schema))+" may not see")
+		code, state := original.Code, original.State
+		if a.f.graph.Effects.Signals {
+			code, state = 1644, "45000" // a program may have chosen the number: it is data too
+		}
+		err = s.sayError(code, state, "the warehouse's message is withheld by Sluice: the statement reads protected data that "+projectText(a.f.snapshot.ProjectOf(a.f.request.Schema))+" may not see")
 	}
 	if err == nil {
 		err = errCut
@@ -264,13 +311,13 @@ func (a *answering) checkOrigin(ctx context.Context, buf []byte, at int, e wire.
 	if p := a.f.snapshot.Project(project); p == nil || p.Protection != parser.Protected {
 		return nil
 	}
-	if err := a.flush(buf[:at+e.Start]); err != nil {
+	if err := a.flush(buf[:a.held]); err != nil {
 		return err
 	}
 	s := a.s
 	s.deny(a.f, enforcement.NotUnderstood, "the warehouse names project '"+project+"' in the result and Sluice's reading of the statement does not")
 	s.raise(ctx, a.f, "lineage-mismatch")
-	s.client.SetSequence(buf[at+e.Start+3])
+	s.client.SetSequence(buf[a.held+3])
 	if err := s.refuse(a.f); err != nil {
 		return err
 	}

@@ -51,6 +51,16 @@ type prepared struct {
 type named struct {
 	script *lineage.Script
 	schema string
+	made   []lineage.Source // the data that its text was made of
+}
+
+// forgetNamed drops a name, and all that the warehouse may take for it.
+func (st *state) forgetNamed(name string) {
+	for n := range st.named {
+		if lineage.MayEqual(n, name) {
+			delete(st.named, n)
+		}
+	}
 }
 
 // reset forgets what COM_RESET_CONNECTION and COM_CHANGE_USER forget.

@@ -8,18 +8,26 @@ import (
 	"sluice/integration/servers"
 )
 
+// kindOfServer is a kind of warehouse.
+type kindOfServer struct {
+	name  string
+	start func(testing.TB, ...string) *servers.Server
+}
+
+// eachEngine runs a test for each kind of warehouse.
+func eachEngine(t *testing.T, f func(t *testing.T, e kindOfServer)) {
+	for _, e := range []kindOfServer{{"MariaDB", servers.MariaDB}, {"MySQL", servers.MySQL}} {
+		t.Run(e.name, func(t *testing.T) { f(t, e) })
+	}
+}
+
 // engines runs a test before each warehouse, or in the system of docker-compose.yml (`make test-compose`).
 func engines(t *testing.T, f func(t *testing.T, w *world)) {
 	if os.Getenv("SLUICE_COMPOSE") != "" {
 		t.Run("composed", func(t *testing.T) { f(t, composedWorld(t)) })
 		return
 	}
-	for _, e := range []struct {
-		name  string
-		start func(testing.TB, ...string) *servers.Server
-	}{{"MariaDB", servers.MariaDB}, {"MySQL", servers.MySQL}} {
-		t.Run(e.name, func(t *testing.T) { f(t, newWorld(t, e.start(t), "")) })
-	}
+	eachEngine(t, func(t *testing.T, e kindOfServer) { f(t, newWorld(t, e.start(t), "")) })
 }
 
 const ctas = "CREATE TABLE prj2.x AS SELECT * FROM myprj.table1"

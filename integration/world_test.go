@@ -109,6 +109,17 @@ func (c *client) close() {
 // try runs a statement and gives its rows, cells joined by '|', and its error.
 func (c *client) try(q string, args ...any) ([]string, error) {
 	c.t.Helper()
+	return c.run(false, q, args...)
+}
+
+// tryNamed is try with a first row of column names for each result set.
+func (c *client) tryNamed(q string, args ...any) ([]string, error) {
+	c.t.Helper()
+	return c.run(true, q, args...)
+}
+
+func (c *client) run(named bool, q string, args ...any) ([]string, error) {
+	c.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 	defer cancel()
 	rows, err := c.conn.QueryContext(ctx, q, args...)
@@ -121,6 +132,9 @@ func (c *client) try(q string, args ...any) ([]string, error) {
 		columns, err := rows.Columns()
 		if err != nil {
 			return out, err
+		}
+		if named && len(columns) > 0 {
+			out = append(out, strings.Join(columns, "|"))
 		}
 		for rows.Next() {
 			cells := make([]sql.NullString, len(columns))

@@ -126,7 +126,12 @@ func (t *tracer) dropTemporary(schema, name string) {
 
 // moved adds the flow of a whole table's rows to another name.
 func (t *tracer) moved(from, to Object) {
-	t.read(Source{Kind: TableSource, Object: from})
+	switch reachOf(from.Schema, from.Name) {
+	case personal:
+		t.read(Source{Kind: SystemSource, Object: from})
+	case project:
+		t.read(Source{Kind: TableSource, Object: from})
+	}
 	t.sink(Sink{Kind: TableSink, Object: to})
 }
 

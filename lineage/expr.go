@@ -15,6 +15,8 @@ func (t *tracer) call(n *ast.FuncCallExpr) {
 	case n.Schema.L == "sys":
 		t.read(Source{Kind: SystemSource, Object: Object{"sys", name}})
 		return
+	case n.Schema.L != "" && !ownFunctions[n.Schema.L]:
+		// A stored function, whatever function of the warehouse has its name.
 	case name == "load_file":
 		t.read(Source{Kind: OpaqueSource, Name: "a file of the server (LOAD_FILE)"})
 		return
@@ -24,6 +26,11 @@ func (t *tracer) call(n *ast.FuncCallExpr) {
 			t.carrierSink("last_insert_id")
 		}
 		return
+	case name == "found_rows":
+		t.carrierSource("found_rows")
+	case name == "get_lock":
+		// Every session sees the names of locks.
+		t.sink(Sink{Kind: FileSink, Name: "the name of a lock"})
 	case name == "nextval" || name == "lastval" || name == "setval":
 		return // their sequence stands below as a TableNameExpr
 	}
@@ -55,7 +62,10 @@ var ownFunctions = map[string]bool{"mariadb_schema": true, "maxdb_schema": true,
 // variable reads or assigns a variable.
 func (t *tracer) variable(n *ast.VariableExpr) {
 	name := "@" + strings.ToLower(n.Name)
-	if n.IsSystem {
+	switch {
+	case n.IsSystem && (n.Name == "identity" || n.Name == "last_insert_id"):
+		name = "last_insert_id"
+	case n.IsSystem:
 		name = "@" + name
 	}
 	if n.Value != nil {
@@ -95,6 +105,7 @@ func (t *tracer) into(targets []parser.Variable) {
 			t.carrierSink(v.Name)
 		case strings.HasPrefix(v.Name, "@@") || (!t.body && strings.Contains(t.g.Kind, "set")):
 			t.carrierSink("@@" + strings.TrimLeft(v.Name, "@"))
+			t.settingFrom(true)
 			t.assign(v.Name, nil)
 		}
 	}

@@ -132,6 +132,10 @@ type Effects struct {
 	Routine bool
 	// Dynamic is set for PREPARE, EXECUTE, EXECUTE IMMEDIATE and DEALLOCATE.
 	Dynamic *parser.Dynamic
+	// Prepares and Executes are the names that stored programs prepare and execute in the session.
+	Prepares, Executes []string
+	// Signals: stored code may raise errors whose number and state it chooses.
+	Signals bool
 	// Kill is set for KILL.
 	Kill *Kill
 	// CreatesSchema and DropsSchema are set for CREATE and DROP DATABASE.

@@ -7,13 +7,14 @@ import "sort"
 // belongs to one session and is not safe for concurrent use.
 type Labels struct {
 	held map[string][]Source
+	odd  bool // some carrier has a name that other spellings may equal
 }
 
 // maxLabels bounds the sources that one session's carriers name.
 const maxLabels = 100000
 
 // Reset forgets everything, as the session's end does.
-func (l *Labels) Reset() { l.held = nil }
+func (l *Labels) Reset() { *l = Labels{} }
 
 // Expand gives g with every carrier that it reads replaced by the sources that the carrier holds. It
 // gives g itself when it reads none.
@@ -42,12 +43,26 @@ func (l *Labels) Expand(g *Graph) *Graph {
 			add(f)
 			continue
 		}
-		for _, s := range l.held[f.Source.Name] {
+		for _, s := range l.heldBy(f.Source.Name) {
 			add(Flow{Source: s, Sink: f.Sink, Implicit: f.Implicit})
 		}
 	}
 	sort.Slice(out.Flows, func(i, j int) bool { return out.Flows[i].key() < out.Flows[j].key() })
 	return &out
+}
+
+// heldBy gives what a carrier holds under any spelling of its name.
+func (l *Labels) heldBy(carrier string) []Source {
+	if !l.odd && plainName(carrier) {
+		return l.held[carrier]
+	}
+	var out []Source
+	for name, sources := range l.held {
+		if MayEqual(name, carrier) {
+			out = append(out, sources...)
+		}
+	}
+	return out
 }
 
 // Absorb takes up what an expanded graph wrote into carriers. It never takes a label off: a
@@ -72,6 +87,7 @@ func (l *Labels) add(carrier string, s Source) {
 			return
 		}
 	}
+	l.odd = l.odd || !plainName(carrier)
 	if len(l.held[carrier]) < maxLabels {
 		l.held[carrier] = append(l.held[carrier], s)
 	}

@@ -48,22 +48,65 @@ func (t *tracer) routine(kind, schema, name string) bool {
 		t.missing[schema] = struct{}{}
 		return false
 	}
-	r := s.Routines[kind+" "+strings.ToLower(name)]
-	if r == nil {
+	if t.inPackage(schema) {
+		return true
+	}
+	found := false
+	for _, r := range alike(s, kind, name) {
+		found = true
+		t.runRoutine(kind, s.Name, r)
+	}
+	return found
+}
+
+// inPackage tells whether a routine's qualifier is a package of the current schema, whose routines the catalog
+// does not show.
+func (t *tracer) inPackage(qualifier string) bool {
+	if t.schema == "" || reachOf(t.schema, "") != project {
 		return false
 	}
-	o := Object{s.Name, r.Name}
+	s, ok := t.b.schema(t.schema)
+	if !ok {
+		t.missing[t.schema] = struct{}{}
+		return false
+	}
+	if len(alike(s, "package", qualifier)) == 0 {
+		return false
+	}
+	t.g.Effects.Routine = true
+	t.opaque("package %s.%s, whose routines are not read through", s.Name, qualifier)
+	return true
+}
+
+// alike gives the routines that the warehouse may mean by a name: one, unless letters beyond ASCII are about.
+func alike(s *catalog.Schema, kind, name string) []*catalog.Routine {
+	name = strings.ToLower(name)
+	if r := s.Routines[kind+" "+name]; r != nil {
+		return []*catalog.Routine{r}
+	}
+	var out []*catalog.Routine
+	for key, r := range s.Routines {
+		if rest, ok := strings.CutPrefix(key, kind+" "); ok && (!plainName(rest) || !plainName(name)) && MayEqual(rest, name) {
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+func (t *tracer) runRoutine(kind, schema string, r *catalog.Routine) {
+	o := Object{schema, r.Name}
 	t.g.Effects.Routine = true
 	switch {
+	case kind == "package":
+		t.opaque("package %s, whose routines are not read through", o)
 	case r.Foreign:
 		t.opaque("%s %s is not written in SQL", kind, o)
 	case !r.Readable:
 		t.opaque("%s %s: its body cannot be read by Sluice's service account", kind, o)
 	default:
 		t.names[o] = struct{}{}
-		t.run(kind+" "+o.String(), s.Name, &r.Program)
+		t.run(kind+" "+o.String(), schema, &r.Program)
 	}
-	return true
 }
 
 // trigger reads a trigger's body through, in the schema of its table.
@@ -84,27 +127,32 @@ func (t *tracer) run(key, schema string, p *catalog.Program) {
 	t.open[key] = true
 	defer delete(t.open, key)
 	rd := parser.Reading{Dialect: t.b.reading.Dialect, Mode: parser.ParseMode(p.SQLMode), Charset: strings.ToLower(p.Charset)}
-	statements, err := remember(&p.Memo, func() ([]parser.Statement, error) {
-		st, _, err := parser.ParseBody(p.Body, rd)
-		return st, err
+	body, err := remember(&p.Memo, func() (programBody, error) {
+		st, locals, err := parser.ParseBody(p.Body, rd)
+		return programBody{st, locals}, err
 	})
 	if err != nil {
 		t.opaque("%s: %v", key, err)
 		return
 	}
 	defer t.enter(schema, rd)()
-	t.block(statements, key)
+	t.block(body.statements, body.locals)
+}
+
+// programBody is a body as it was read: its statements and the names that it declares.
+type programBody struct {
+	statements []parser.Statement
+	locals     []string
 }
 
 // block reads the statements of a body.
-func (t *tracer) block(statements []parser.Statement, key string) {
-	prepared := t.prepared
-	t.prepared, t.body = nil, true
-	defer func() { t.prepared = prepared }()
+func (t *tracer) block(statements []parser.Statement, locals []string) {
+	outer := t.locals
+	defer func() { t.locals = outer }()
+	t.body, t.locals = true, locals
 	for i := range statements {
 		t.bodyStatement(&statements[i])
 	}
-	_ = key
 }
 
 func (t *tracer) bodyStatement(st *parser.Statement) {
@@ -113,9 +161,12 @@ func (t *tracer) bodyStatement(st *parser.Statement) {
 		return
 	}
 	e := &st.Extra
+	if st.Kind == "signal" || st.Kind == "resignal" {
+		t.g.Effects.Signals = true
+	}
 	if e.Dynamic != nil {
 		t.extras(st)
-		t.dynamic(e)
+		t.dynamicStatement(e)
 		return
 	}
 	t.statement(st)
@@ -131,14 +182,14 @@ func firstWords(s string) string {
 // program reads the definition of a stored program: no data moves until it runs. A block runs now.
 func (t *tracer) program(p *parser.Program) {
 	if p.Kind == "block" {
-		statements, _, err := parser.ParseBody(p.Body, t.reading)
+		statements, locals, err := parser.ParseBody(p.Body, t.reading)
 		if err != nil {
 			t.refuse("BEGIN NOT ATOMIC: %v", err)
 			return
 		}
 		t.sink(Sink{Kind: ResultSink})
 		t.g.Effects.Routine = true
-		t.block(statements, "block")
+		t.block(statements, locals)
 		return
 	}
 	schema := p.Schema
@@ -161,7 +212,13 @@ func (t *tracer) program(p *parser.Program) {
 
 // bodyOf reads the body of a stored program that is being defined, in the program's own schema.
 func (t *tracer) bodyOf(p *parser.Program) {
-	if p.Drop || p.Alter && p.Body == "" {
+	switch {
+	case p.Drop:
+		return
+	case p.Alter && p.Kind == "event":
+		t.alterEvent(p)
+		return
+	case p.Alter:
 		return
 	}
 	if p.Foreign {
@@ -195,18 +252,62 @@ func (t *tracer) staysOut(statements []parser.Statement) {
 
 // event judges an event's body when it is defined: it will run in the warehouse, past every gateway.
 func (t *tracer) event(p *parser.Program) {
-	statements, _, err := parser.ParseBody(p.Body, t.reading)
-	if err != nil {
-		t.opaque("event %s: %v", p.Name, err)
-		return
-	}
 	schema := p.Schema
 	if schema == "" {
 		schema = t.schema
 	}
-	defer t.enter(schema, t.reading)()
+	t.eventBody(schema, p.Name, p.Body, t.reading)
+}
+
+// alterEvent judges an event anew by the body that it will have, in the schema where it will stand: that decides
+// what the unqualified names of the body mean.
+func (t *tracer) alterEvent(p *parser.Program) {
+	schema := p.Schema
+	if schema == "" {
+		schema = t.schema
+	}
+	to := schema
+	if p.RenameTo != nil && p.RenameTo.Schema != "" {
+		to = p.RenameTo.Schema
+	} else if p.RenameTo != nil {
+		to = t.schema
+	}
+	if reachOf(to, "") == forbidden {
+		t.forbid(Object{to, p.Name})
+	}
+	t.g.Effects.Definitions = append(t.g.Effects.Definitions, Object{t.b.fold(to), ""})
+	if p.Body != "" {
+		t.eventBody(to, p.Name, p.Body, t.reading)
+		return
+	}
+	if reachOf(schema, "") != project || schema == "" {
+		return
+	}
+	s, ok := t.b.schema(schema)
+	if !ok {
+		t.missing[schema] = struct{}{}
+		return
+	}
+	for name, e := range s.Events {
+		if MayEqual(name, p.Name) {
+			rd := parser.Reading{Dialect: t.b.reading.Dialect, Mode: parser.ParseMode(e.SQLMode), Charset: strings.ToLower(e.Charset)}
+			t.eventBody(to, name, e.Body, rd)
+		}
+	}
+}
+
+func (t *tracer) eventBody(schema, name, body string, rd parser.Reading) {
+	statements, locals, err := parser.ParseBody(body, rd)
+	if err != nil {
+		t.opaque("event %s: %v", name, err)
+		return
+	}
+	if strings.Contains(strings.ToLower(body), PolicySchema) {
+		t.staysOut(statements)
+	}
+	defer t.enter(schema, rd)()
 	before := t.g.Effects
-	t.block(statements, "event")
+	t.block(statements, locals)
 	before.Definitions = t.g.Effects.Definitions
 	t.g.Effects = before
 	for key, k := range t.sinks {

@@ -41,6 +41,12 @@ func (t *tracer) visit(n ast.Node, direct *cteScope) bool {
 		}
 		t.call(n)
 		return true
+	case *ast.AggregateFuncExpr:
+		t.function("", n.F) // a function of the parser's may be none of the warehouse's
+		return true
+	case *ast.WindowFuncExpr:
+		t.function("", n.Name)
+		return true
 	case *ast.VariableExpr:
 		t.variable(n)
 		return true

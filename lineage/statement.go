@@ -104,7 +104,7 @@ func (t *tracer) withoutTree(st *parser.Statement) {
 	case e.Program != nil:
 		t.program(e.Program)
 	case e.Dynamic != nil:
-		t.dynamic(e)
+		t.dynamicStatement(e)
 	case e.Table != nil:
 		t.createTable(e.Table)
 	case e.Private != "":
@@ -191,7 +191,6 @@ func (t *tracer) query(n ast.StmtNode, e *parser.Extra) {
 // set reads SET: values to variables, and what the session is read by from here on.
 func (t *tracer) set(n *ast.SetStmt) {
 	for _, v := range n.Variables {
-		before := len(t.sources)
 		t.some(v.Value)
 		if v.ExtendValue != nil {
 			t.under(v.ExtendValue, nil)
@@ -201,13 +200,36 @@ func (t *tracer) set(n *ast.SetStmt) {
 			t.assign(v.Name, v.Value)
 		case v.IsSystem || !strings.HasPrefix(v.Name, "@") && v.IsGlobal:
 			t.assign(v.Name, v.Value)
-			if len(t.sources) > before {
+			if _, literal := parser.LiteralText(v.Value); v.Value != nil && !literal && !t.isLocal(v.Name) {
 				t.carrierSink("@@" + strings.ToLower(v.Name))
+				t.settingFrom(v.IsGlobal)
 			}
 		default:
 			t.carrierSink("@" + strings.ToLower(v.Name))
 		}
 	}
+}
+
+// settingFrom notes that a setting is made of a value: what was set shows in SHOW VARIABLES, in the session state of
+// OK packets and in whatever depends on it (NOW(), CONNECTION_ID(), WEEK() …), and a global one to everybody.
+func (t *tracer) settingFrom(global bool) {
+	t.sink(Sink{Kind: ResultSink})
+	if global {
+		t.sink(Sink{Kind: FileSink, Name: "a global setting, which anybody can read"})
+	}
+}
+
+// isLocal tells whether SET in a stored program assigns one of its own variables, or a column of the row.
+func (t *tracer) isLocal(name string) bool {
+	if !t.body {
+		return false
+	}
+	for _, l := range t.locals {
+		if strings.EqualFold(l, name) {
+			return true
+		}
+	}
+	return strings.Contains(name, ".")
 }
 
 // show reads SHOW where a condition brought the tree into play; definitions are free.
@@ -228,44 +250,4 @@ func (t *tracer) show(n *ast.ShowStmt) {
 		t.g.Effects.Diagnostics = true
 		t.carrierSource("diagnostics")
 	}
-}
-
-// dynamic reads PREPARE, EXECUTE, EXECUTE IMMEDIATE and DEALLOCATE: the session finds out the text
-// and judges that; inside a stored program a text that is a value cannot be read.
-func (t *tracer) dynamic(e *parser.Extra) {
-	d := e.Dynamic
-	if !t.body {
-		t.g.Effects.Dynamic = d
-		// What USING and the text's own expression read may come out wherever the text writes; the session
-		// joins the two.
-		t.sink(Sink{Kind: ResultSink})
-		return
-	}
-	text, known := d.Text, d.Text != ""
-	switch d.Verb {
-	case "deallocate":
-		return
-	case "prepare":
-		if t.prepared == nil {
-			t.prepared = map[string]string{}
-		}
-		if old, again := t.prepared[d.Name]; !known || (again && old != text) {
-			text = ""
-		}
-		t.prepared[d.Name] = text
-		return
-	case "execute":
-		text = t.prepared[d.Name]
-		known = text != ""
-	}
-	if !known {
-		t.opaque("dynamic SQL inside a stored program")
-		return
-	}
-	script, err := parser.Parse(text, t.reading)
-	if err != nil || len(script.Statements) != 1 || script.Statements[0].Command != nil {
-		t.opaque("dynamic SQL inside a stored program")
-		return
-	}
-	t.bodyStatement(&script.Statements[0])
 }

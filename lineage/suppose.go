@@ -56,7 +56,7 @@ func (t *tracer) stored(p *parser.Program, statements []parser.Statement) {
 			t.readTable(schema, p.Table)
 		}
 		defer t.enter(schema, t.reading)()
-		t.block(statements, p.Kind)
+		t.block(statements, nil)
 	})
 }
 

@@ -120,7 +120,7 @@ func (t *tracer) touch(schema string, names map[string]bool) {
 		}
 	}
 	for name := range names {
-		for _, kind := range []string{"function", "procedure"} {
+		for _, kind := range []string{"function", "procedure", "package"} {
 			t.routine(kind, s.Name, name)
 		}
 	}

@@ -33,10 +33,11 @@ type tracer struct {
 	implicit  int
 	open      map[string]bool // views and routines that are being read: cycles end here
 	written   map[string]bool // objects whose triggers and cascades were read
-	prepared  map[string]string
-	body      bool // inside a stored program
-	supposing bool // inside a definition that is read as if it ran: what it calls may still come
-	lasting   bool // where temporary tables are out of sight: inside a view, behind a foreign key or a MERGE table
+	dynamic   dynamicTexts
+	locals    []string // that the stored program declares
+	body      bool     // inside a stored program
+	supposing bool     // inside a definition that is read as if it ran: what it calls may still come
+	lasting   bool     // where temporary tables are out of sight: inside a view, behind a foreign key or a MERGE table
 }
 
 type source struct {
@@ -69,6 +70,10 @@ func (t *tracer) trace() *Graph {
 // finish makes the flows: every source to every sink.
 func (t *tracer) finish() *Graph {
 	g := t.g
+	if len(t.sinks) == 0 && len(t.sources) > 0 {
+		// Nothing comes to rest, but messages tell about what was read (DO).
+		t.carrierSink("diagnostics")
+	}
 	seen := map[Object]struct{}{}
 	for _, s := range t.sources {
 		if s.Kind == TableSource {

@@ -44,6 +44,9 @@ func (t *tracer) write(schema, name string, c change) {
 		return
 	case project:
 	default:
+		if o.Schema == "mysql" && definitionRows[o.Name] {
+			t.opaque("rows of mysql.%s, which define programs past every definition", o.Name)
+		}
 		t.writes[Write{Object: o}] = struct{}{}
 		t.sink(Sink{Kind: TableSink, Object: o})
 		return
@@ -57,6 +60,9 @@ func (t *tracer) write(schema, name string, c change) {
 	}
 	t.writeBase(o, def, c)
 }
+
+// definitionRows are the tables of mysql whose rows are definitions: programs, functions of libraries, servers.
+var definitionRows = map[string]bool{"proc": true, "event": true, "func": true, "servers": true, "plugin": true, "component": true}
 
 // writeBase adds a base table as a sink, once for each event.
 func (t *tracer) writeBase(o Object, def *catalog.Object, c change) {

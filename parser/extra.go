@@ -78,6 +78,7 @@ type Program struct {
 	Replace      bool
 	Drop         bool
 	Alter        bool
+	RenameTo     *Named // of ALTER EVENT
 	// TableSchema, Table, Event and Time belong to a trigger: BEFORE|AFTER INSERT|UPDATE|DELETE ON table.
 	TableSchema, Table, Event, Time string
 	// Body is the text of the body; read it with ParseBody. "" when the body is not SQL (a UDF by SONAME).

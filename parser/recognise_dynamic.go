@@ -12,7 +12,19 @@ func recognisePrepare(s *scan) bool {
 	d := &Dynamic{Verb: "prepare", Name: strings.ToLower(name)}
 	d.give(s, s.rest())
 	s.st.Extra.Dynamic = d
-	return true
+	return s.evaluates(d.Expression)
+}
+
+// evaluates keeps what the expression of a text reads: a text that is made of data is data.
+func (s *scan) evaluates(expression string) bool {
+	if expression == "" {
+		return true
+	}
+	node, ok := s.expression(expression)
+	if ok {
+		s.st.Extra.More = append(s.st.Extra.More, node)
+	}
+	return ok
 }
 
 // give sets the text, or the expression that has it as its value.
@@ -45,6 +57,9 @@ func recogniseExecute(s *scan) bool {
 			d.Text = unquote(t.text(s.st.Text))
 		} else {
 			d.Expression = s.text(s.i, end)
+		}
+		if !s.evaluates(d.Expression) {
+			return false
 		}
 		s.i = end
 	} else {

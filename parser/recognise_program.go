@@ -176,6 +176,18 @@ func recogniseAlterProgram(s *scan) bool {
 			p.Body = s.text(do+1, s.last())
 		}
 	}
+	if at := s.find("RENAME"); kind == "event" && at >= 0 {
+		to := *s
+		to.i = at + 1
+		if !to.accept("TO") {
+			return false
+		}
+		toSchema, toName, ok := to.name()
+		if !ok {
+			return false
+		}
+		p.RenameTo = &Named{toSchema, toName, Define}
+	}
 	s.st.Extra.Program = p
 	return !s.has(0, len(s.st.Tokens), "SELECT") || p.Body != ""
 }

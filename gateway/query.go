@@ -185,6 +185,11 @@ func (s *Session) trip(ctx context.Context, t *trip) error {
 	if schema := t.graph.Effects.CreatesSchema; s.absent(ctx, schema) {
 		t.creates = schema
 	}
+	if len(t.graph.Effects.Executes) > 0 && len(s.state.named) > 0 {
+		if err := s.insideNamed(ctx, t); err != nil {
+			return s.sayFault(err)
+		}
+	}
 	f := &flight{statement: t.statement, graph: s.expand(t.graph)}
 	f.request = s.request(f.graph)
 	if t.command == wire.ComQuery && t.graph.Effects.Dynamic == nil {

@@ -268,6 +268,9 @@ func (j *judge) table(f *lineage.Flow, a *asking) {
 	}
 	j.permit(r, true)
 	j.show(f, p, a)
+	if (v.rule == ByPackage || v.rule == ByTrust) && a.project == j.session {
+		j.seen = visible{&f.Source, true} // what may come into the session project may be shown there
+	}
 }
 
 func (p *project) guards() bool { return p.dry || p.Protection != 0 }

@@ -143,7 +143,7 @@ func parseDocument(src string) (*document, value, *PolicyError) {
 	if strings.HasPrefix(src, "\ufeff") { // editors on Windows write it
 		d.pos = len("\ufeff")
 	}
-	v, err := d.value(0, "an object that begins with '{'")
+	v, err := d.value(0, "an object that begins with '{'", "")
 	if err != nil {
 		return d, v, err
 	}
@@ -154,14 +154,15 @@ func parseDocument(src string) (*document, value, *PolicyError) {
 	return d, v, nil
 }
 
-func (d *document) value(depth int, expected string) (value, *PolicyError) {
+// value reads one value. What was expected is put together from two parts only when it is missing.
+func (d *document) value(depth int, expected, of string) (value, *PolicyError) {
 	d.space()
 	if depth > maxDepth {
 		return value{}, d.fault(d.pos, fmt.Sprintf("at most %d levels", maxDepth), d.here(), "")
 	}
 	v := value{at: d.pos}
 	if d.pos >= len(d.src) {
-		return v, d.fault(d.pos, expected, d.here(), "")
+		return v, d.fault(d.pos, expecting(expected, of), d.here(), "")
 	}
 	var err *PolicyError
 	switch c := d.src[d.pos]; {
@@ -178,12 +179,19 @@ func (d *document) value(depth int, expected string) (value, *PolicyError) {
 		v.kind = numberValue
 		v.text, err = d.number()
 	default:
-		err = d.literal(&v, expected)
+		err = d.literal(&v, expected, of)
 	}
 	return v, err
 }
 
-func (d *document) literal(v *value, expected string) *PolicyError {
+func expecting(expected, of string) string {
+	if of == "" {
+		return expected
+	}
+	return expected + quoted(of)
+}
+
+func (d *document) literal(v *value, expected, of string) *PolicyError {
 	for _, l := range [...]struct {
 		text string
 		kind valueKind
@@ -206,13 +214,13 @@ func (d *document) literal(v *value, expected string) *PolicyError {
 	case isWord(c):
 		hint = "JSON strings stand in double quotes"
 	}
-	return d.fault(d.pos, expected, d.here(), hint)
+	return d.fault(d.pos, expecting(expected, of), d.here(), hint)
 }
 
 func (d *document) object(depth int) ([]member, *PolicyError) {
 	d.pos++ // {
 	var out []member
-	seen := map[string]struct{}{}
+	var seen map[string]struct{} // of an object with many keys
 	for {
 		d.space()
 		if d.is('}') && len(out) == 0 {
@@ -226,16 +234,40 @@ func (d *document) object(depth int) ([]member, *PolicyError) {
 		if err != nil {
 			return out, err
 		}
-		if _, twice := seen[m.name]; twice {
+		if seen == nil && len(out) == fewKeys {
+			seen = make(map[string]struct{}, 2*fewKeys)
+			for i := range out {
+				seen[out[i].name] = struct{}{}
+			}
+		}
+		if had(out, seen, m.name) {
 			return out, d.fault(m.at, "each key once", "a second "+quoted(m.name), "")
 		}
-		seen[m.name] = struct{}{}
+		if seen != nil {
+			seen[m.name] = struct{}{}
+		}
 		out = append(out, m)
 		more, err := d.more('}', "',' or '}'")
 		if err != nil || !more {
 			return out, err
 		}
 	}
+}
+
+// fewKeys is the number of keys up to which an object is looked through one by one.
+const fewKeys = 8
+
+func had(out []member, seen map[string]struct{}, name string) bool {
+	if seen != nil {
+		_, twice := seen[name]
+		return twice
+	}
+	for i := range out {
+		if out[i].name == name {
+			return true
+		}
+	}
+	return false
 }
 
 func (d *document) member(depth int) (member, *PolicyError) {
@@ -256,7 +288,7 @@ func (d *document) member(depth int) (member, *PolicyError) {
 		return m, d.fault(d.pos, "':' after "+quoted(m.name), d.here(), "")
 	}
 	d.pos++
-	m.value, err = d.value(depth+1, "a value for "+quoted(m.name))
+	m.value, err = d.value(depth+1, "a value for ", m.name)
 	return m, err
 }
 
@@ -272,7 +304,7 @@ func (d *document) list(depth int) ([]value, *PolicyError) {
 		if d.is(']') {
 			return out, d.fault(d.pos, "another value", "']'", "a comma may not stand before it")
 		}
-		v, err := d.value(depth+1, "a value")
+		v, err := d.value(depth+1, "a value", "")
 		if err != nil {
 			return out, err
 		}

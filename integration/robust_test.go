@@ -197,6 +197,43 @@ func TestAuditVerify(t *testing.T) {
 	if out, err := exec.Command(servers.Binary(t), "audit", "verify", edited).CombinedOutput(); err == nil {
 		t.Errorf("an edited log passes: %s", out)
 	}
+	auditRotates(t, w)
+}
+
+// auditRotates: the log goes on over a rotation, and what is cut off at its end shows in the warehouse's rows.
+func auditRotates(t *testing.T, w *world) {
+	verify := func(args ...string) (string, error) {
+		out, err := exec.Command(servers.Binary(t), append([]string{"audit", "verify", "--config", w.gateway.Config}, args...)...).CombinedOutput()
+		return string(out), err
+	}
+	old := w.gateway.Audit + ".1"
+	if err := os.Rename(w.gateway.Audit, old); err != nil {
+		t.Fatal(err)
+	}
+	w.gateway.Signal(t, syscall.SIGHUP)
+	eventually(t, "the log is opened again", func() bool { _, err := os.Stat(w.gateway.Audit); return err == nil })
+	for range 3 {
+		w.as(t, "alice", "prj2").refused(ctas)
+	}
+	w.as(t, "owner", "myprj").do("SHOW FLOW LOG LIMIT 1") // waits for the rows
+	if out, err := verify("--rows", old, w.gateway.Audit); err != nil || strings.Count(out, "the chain is whole") != 2 || !strings.Contains(out, "no newer rows") {
+		t.Errorf("%v\n%s", err, out)
+	}
+	text, err := os.ReadFile(w.gateway.Audit)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.SplitAfter(strings.TrimSuffix(string(text), "\n"), "\n")
+	cut := filepath.Join(t.TempDir(), "cut.jsonl")
+	if err := os.WriteFile(cut, []byte(strings.Join(lines[:len(lines)-1], "")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := verify(old, cut); err != nil {
+		t.Errorf("a cut end does not show in the files alone: %v\n%s", err, out)
+	}
+	if out, err := verify("--rows", old, cut); err == nil || !strings.Contains(out, "lines are missing at the end") {
+		t.Errorf("a cut end passes: %v\n%s", err, out)
+	}
 }
 
 // A dry run refuses nothing and records what it would have refused.

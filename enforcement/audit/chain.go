@@ -10,33 +10,57 @@ import (
 	"os"
 )
 
-// Verify reads a log and checks its chain. It gives the number of entries that are whole and, as an
-// error, the first line that is not. A log that was rotated begins with an entry that follows the
-// last one of the file before, so lines that are missing at the beginning or at the end do not show in
-// one file alone.
-func Verify(r io.Reader) (int, error) {
+// Chain is what a log, or one file of it, holds.
+type Chain struct {
+	Entries int
+	// After is the hash that the first entry follows: "" at the very beginning of a log, that of the last entry
+	// of the file before in a log that was rotated.
+	After string
+	Last  string // the last entry's hash
+	// Newest gives each gateway's newest id.
+	Newest map[string]string
+}
+
+// Verify reads a log and checks its chain. It gives what is whole of it and, as an error, the first line that is not.
+// Lines that are missing at the end do not show in a file alone, and lines that are missing at the beginning only as
+// After.
+func Verify(r io.Reader) (Chain, error) { return verify(r, nil) }
+
+// VerifyNext checks the file that goes on where another ends: a log that was rotated is one chain.
+func VerifyNext(r io.Reader, before Chain) (Chain, error) { return verify(r, &before.Last) }
+
+func verify(r io.Reader, after *string) (Chain, error) {
 	in := bufio.NewReaderSize(r, 1<<20)
-	previous, count := "", 0
+	c := Chain{Newest: map[string]string{}}
+	if after != nil {
+		c.After, c.Last = *after, *after
+	}
 	for line := 1; ; line++ {
 		text, err := in.ReadBytes('\n')
 		if errors.Is(err, io.EOF) && len(text) == 0 {
-			return count, nil
+			return c, nil
 		}
 		if err != nil && !errors.Is(err, io.EOF) {
-			return count, fmt.Errorf("line %d: %w", line, err)
+			return c, fmt.Errorf("line %d: %w", line, err)
 		}
 		if err != nil {
-			return count, fmt.Errorf("line %d: the line is torn: it has no end", line)
+			return c, fmt.Errorf("line %d: the line is torn: it has no end", line)
 		}
 		e, err := checkLine(text)
 		if err != nil {
-			return count, fmt.Errorf("line %d: %w", line, err)
+			return c, fmt.Errorf("line %d: %w", line, err)
 		}
-		if line > 1 && e.Previous != previous {
-			return count, fmt.Errorf("line %d: entry %s does not follow the one before: a line is missing or was changed", line, e.ID)
+		if line == 1 && after == nil {
+			c.After = e.Previous
+		} else if e.Previous != c.Last {
+			if line == 1 {
+				return c, fmt.Errorf("line 1: entry %s does not follow the last one of the file before", e.ID)
+			}
+			return c, fmt.Errorf("line %d: entry %s does not follow the one before: a line is missing or was changed", line, e.ID)
 		}
-		previous = e.Hash
-		count++
+		c.Last = e.Hash
+		c.Newest[e.Gateway] = max(c.Newest[e.Gateway], e.ID) // ids are given before the place in the file
+		c.Entries++
 	}
 }
 

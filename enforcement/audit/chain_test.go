@@ -42,7 +42,8 @@ func whole(t testing.TB, file string, count int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n, err := Verify(bytes.NewReader(text))
+	chain, err := Verify(bytes.NewReader(text))
+	n := chain.Entries
 	if err != nil || n != count {
 		t.Fatalf("%d entries, %v; want %d", n, err, count)
 	}
@@ -85,17 +86,40 @@ func TestVerifyNamesTheLineAndTheFault(t *testing.T) {
 		"respelled member": {func(l []string) string { return l[0] + strings.Replace(l[1], `"user"`, `"User"`, 1) }, 1, "more than the entry"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			n, err := Verify(strings.NewReader(c.edit(lines)))
+			chain, err := Verify(strings.NewReader(c.edit(lines)))
+			n := chain.Entries
 			if err == nil || n != c.count || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%d entries, %v; want %d, an error with %q", n, err, c.count, c.want)
 			}
 		})
 	}
-	if n, err := Verify(strings.NewReader(strings.Join(lines, ""))); n != 3 || err != nil {
-		t.Errorf("the unedited log: %d entries, %v", n, err)
+	if c, err := Verify(strings.NewReader(strings.Join(lines, ""))); c.Entries != 3 || err != nil {
+		t.Errorf("the unedited log: %d entries, %v", c.Entries, err)
 	}
-	if n, err := Verify(strings.NewReader("")); n != 0 || err != nil {
-		t.Errorf("the empty log: %d entries, %v", n, err)
+	if c, err := Verify(strings.NewReader("")); c.Entries != 0 || err != nil {
+		t.Errorf("the empty log: %d entries, %v", c.Entries, err)
+	}
+}
+
+// A log that was rotated is one chain over its files: none may be missing, shortened or in another place.
+func TestVerifyOverFiles(t *testing.T) {
+	_, lines := example(t)
+	first, err := Verify(strings.NewReader(lines[0]))
+	if err != nil || first.After != "" {
+		t.Fatalf("%+v, %v", first, err)
+	}
+	rest, err := VerifyNext(strings.NewReader(lines[1]+lines[2]), first)
+	if err != nil || rest.Entries != 2 || rest.After != first.Last {
+		t.Errorf("%+v, %v", rest, err)
+	}
+	if c, err := VerifyNext(strings.NewReader(""), first); err != nil || c.Last != first.Last {
+		t.Errorf("an empty file between: %+v, %v", c, err)
+	}
+	if _, err := VerifyNext(strings.NewReader(lines[2]), first); err == nil || !strings.Contains(err.Error(), "file before") {
+		t.Errorf("a file that begins too late: %v", err)
+	}
+	if c, err := Verify(strings.NewReader(lines[1] + lines[2])); err != nil || c.After == "" {
+		t.Errorf("a file alone tells that something stood before it: %+v, %v", c, err)
 	}
 }
 
@@ -108,8 +132,8 @@ func TestVerifyFindsEveryChangedByte(t *testing.T) {
 		to := rapid.Byte().Filter(func(b byte) bool { return b != text[at] }).Draw(t, "to")
 		edited := []byte(text)
 		edited[at] = to
-		if n, err := Verify(bytes.NewReader(edited)); err == nil {
-			t.Fatalf("byte %d from %q to %q: %d entries, no error", at, text[at], to, n)
+		if c, err := Verify(bytes.NewReader(edited)); err == nil {
+			t.Fatalf("byte %d from %q to %q: %d entries, no error", at, text[at], to, c.Entries)
 		}
 	})
 }
@@ -325,9 +349,9 @@ func FuzzVerify(f *testing.F) {
 	f.Add([]byte(lines[0] + "{}\n"))
 	f.Add([]byte("\n\x00"))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		n, err := Verify(bytes.NewReader(text))
-		if lines := bytes.Count(text, []byte("\n")); n > lines || err == nil && n != lines {
-			t.Errorf("%d entries in %d lines, %v", n, lines, err)
+		c, err := Verify(bytes.NewReader(text))
+		if lines := bytes.Count(text, []byte("\n")); c.Entries > lines || err == nil && c.Entries != lines {
+			t.Errorf("%d entries in %d lines, %v", c.Entries, lines, err)
 		}
 	})
 }

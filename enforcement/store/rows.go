@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -126,7 +125,18 @@ func (s *Store) ReadEntries(ctx context.Context, where []audit.Clause, limit int
 	return out, nil
 }
 
-// Export gives the policy as a document, for `proxy policy export`.
-func (s *Store) Export() ([]byte, error) {
-	return json.MarshalIndent(s.Current().Policy(), "", "  ")
+// Newest is a gateway's last row.
+type Newest struct{ ID, At string }
+
+// NewestEntries gives each gateway's last row.
+func (s *Store) NewestEntries(ctx context.Context) (map[string]Newest, error) {
+	rows, err := s.o.Pool.Query(ctx, "SELECT gateway, MAX(id), MAX(at) FROM sluice.audit GROUP BY gateway")
+	if err != nil {
+		return nil, fmt.Errorf("read the newest audit rows: %w", err)
+	}
+	out := make(map[string]Newest, len(rows))
+	for _, r := range rows {
+		out[value(r, 0)] = Newest{value(r, 1), value(r, 2)}
+	}
+	return out, nil
 }

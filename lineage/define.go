@@ -83,11 +83,11 @@ func (t *tracer) dropSchema(name string) {
 	t.g.Effects.DropsSchema = name
 	s, ok := t.b.schema(name)
 	if !ok {
-		t.missing[name] = struct{}{}
+		t.lacks(name)
 		return
 	}
 	for _, o := range s.Objects {
-		t.writes[Write{Object{o.Schema, o.Name}, true}] = struct{}{}
+		t.writes.add(Write{Object{o.Schema, o.Name}, true})
 	}
 }
 
@@ -102,7 +102,7 @@ func (t *tracer) change(schema, name string) Object {
 		return o
 	}
 	if o.Schema != "" {
-		t.writes[Write{o, true}] = struct{}{}
+		t.writes.add(Write{o, true})
 		t.g.Effects.Definitions = append(t.g.Effects.Definitions, o)
 	}
 	return o
@@ -292,9 +292,9 @@ func (t *tracer) alterTable(n *ast.AlterTableStmt) {
 	if _, certain, is := t.temporary(o); !is || !certain {
 		o = t.change(schema, name)
 	}
-	before := len(t.sources)
+	before := len(t.sources.list)
 	defer func() {
-		if len(t.sources) > before {
+		if len(t.sources.list) > before {
 			t.sink(Sink{Kind: TableSink, Object: o}) // what a new definition reads decides over the table's rows
 		}
 	}()

@@ -45,7 +45,7 @@ func (t *tracer) routine(kind, schema, name string) bool {
 	}
 	s, ok := t.b.schema(schema)
 	if !ok {
-		t.missing[schema] = struct{}{}
+		t.lacks(schema)
 		return false
 	}
 	if t.inPackage(schema) {
@@ -67,7 +67,7 @@ func (t *tracer) inPackage(qualifier string) bool {
 	}
 	s, ok := t.b.schema(t.schema)
 	if !ok {
-		t.missing[t.schema] = struct{}{}
+		t.lacks(t.schema)
 		return false
 	}
 	if len(alike(s, "package", qualifier)) == 0 {
@@ -104,7 +104,7 @@ func (t *tracer) runRoutine(kind, schema string, r *catalog.Routine) {
 	case !r.Readable:
 		t.opaque("%s %s: its body cannot be read by Sluice's service account", kind, o)
 	default:
-		t.names[o] = struct{}{}
+		t.names.add(o)
 		t.run(kind+" "+o.String(), schema, &r.Program)
 	}
 }
@@ -124,7 +124,7 @@ func (t *tracer) run(key, schema string, p *catalog.Program) {
 		t.opaque("%s: stored programs are nested too deeply", key)
 		return
 	}
-	t.open[key] = true
+	t.opens(key)
 	defer delete(t.open, key)
 	rd := parser.Reading{Dialect: t.b.reading.Dialect, Mode: parser.ParseMode(p.SQLMode), Charset: strings.ToLower(p.Charset)}
 	body, err := remember(&p.Memo, func() (programBody, error) {
@@ -285,7 +285,7 @@ func (t *tracer) alterEvent(p *parser.Program) {
 	}
 	s, ok := t.b.schema(schema)
 	if !ok {
-		t.missing[schema] = struct{}{}
+		t.lacks(schema)
 		return
 	}
 	for name, e := range s.Events {
@@ -310,11 +310,7 @@ func (t *tracer) eventBody(schema, name, body string, rd parser.Reading) {
 	t.block(statements, locals)
 	before.Definitions = t.g.Effects.Definitions
 	t.g.Effects = before
-	for key, k := range t.sinks {
-		if k.Kind == ResultSink {
-			delete(t.sinks, key) // an event has no client
-		}
-	}
+	t.sinks.drop(func(k Sink) bool { return k.Kind == ResultSink }) // an event has no client
 }
 
 // unknown is a call of a routine that the catalog does not know.

@@ -162,7 +162,7 @@ func (t *tracer) sequence(n *ast.TableName) {
 	t.readTable(n.Schema.O, n.Name.O)
 	o, _, known := t.object(n.Schema.O, n.Name.O)
 	if known && o.Schema != "" && reachOf(o.Schema, o.Name) == project {
-		t.writes[Write{Object: o}] = struct{}{}
+		t.writes.add(Write{Object: o})
 		t.sink(Sink{Kind: TableSink, Object: o})
 	}
 }

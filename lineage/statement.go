@@ -26,7 +26,7 @@ func (t *tracer) statement(st *parser.Statement) {
 		t.sink(Sink{Kind: ResultSink})
 	}
 	if e.Planned && !t.body && !t.g.Effects.Routine {
-		clear(t.writes) // a plan changes nothing, but the functions in it may be run to make it
+		t.writes = distinct[Write]{} // a plan changes nothing, but the functions in it may be run to make it
 	}
 }
 
@@ -174,15 +174,13 @@ func (t *tracer) node(n ast.StmtNode, e *parser.Extra) {
 
 // query reads SELECT, TABLE, VALUES and their unions: to the client, unless INTO says otherwise.
 func (t *tracer) query(n ast.StmtNode, e *parser.Extra) {
-	before := len(t.sinks)
 	t.expr(n)
 	files := 0
-	for _, k := range t.sinks {
+	for _, k := range t.sinks.list {
 		if k.Kind == FileSink {
 			files++
 		}
 	}
-	_ = before
 	if len(e.Into) == 0 && files == 0 {
 		t.sink(Sink{Kind: ResultSink})
 	}

@@ -65,26 +65,18 @@ func (t *tracer) stored(p *parser.Program, statements []parser.Statement) {
 // along is not known yet, and is judged at use.
 func (t *tracer) suppose(home Object, read func()) {
 	effects, writes, sinks, supposing := t.g.Effects, t.writes, t.sinks, t.supposing
-	before := make(map[string]bool, len(t.sources))
-	for k := range t.sources {
-		before[k] = true
-	}
-	t.writes, t.sinks, t.supposing = map[Write]struct{}{}, map[string]Sink{}, true
+	before := len(t.sources.list)
+	t.writes, t.sinks, t.supposing = distinct[Write]{}, distinct[Sink]{}, true
 	read()
-	for w := range t.writes {
+	for _, w := range t.writes.list {
 		t.look(w.Object)
 	}
-	for key, k := range t.sinks {
+	for _, k := range t.sinks.list {
 		if k.Kind != TableSink && k.Kind != FileSink {
 			k = Sink{Kind: TableSink, Object: home}
-			key = sinkKey(k)
 		}
-		sinks[key] = k
+		sinks.add(k)
 	}
-	for k, s := range t.sources {
-		if s.Kind == CarrierSource && !before[k] {
-			delete(t.sources, k)
-		}
-	}
+	t.sources.dropFrom(before, func(s *source) bool { return s.Kind == CarrierSource })
 	t.g.Effects, t.writes, t.sinks, t.supposing = effects, writes, sinks, supposing
 }

@@ -60,9 +60,9 @@ func (t *tracer) tokens(st *parser.Statement) {
 			t.carrierSource("handler " + strings.ToLower(name))
 		}
 	}
-	if len(t.sources)*len(t.sinks) > maxBound {
+	if len(t.sources.list)*len(t.sinks.list) > maxBound {
 		t.refuse("%s is not understood and names too much to be bounded by its names", strings.ToUpper(st.Kind))
-		clear(t.sinks)
+		t.sinks = distinct[Sink]{}
 	}
 }
 
@@ -107,7 +107,7 @@ func (t *tracer) touch(schema string, names map[string]bool) {
 	}
 	s, ok := t.b.schema(schema)
 	if !ok {
-		t.missing[schema] = struct{}{}
+		t.lacks(schema)
 		return
 	}
 	folded := make(map[string]bool, len(names))
@@ -134,7 +134,7 @@ func (t *tracer) touchObject(def *catalog.Object) {
 		return
 	}
 	t.writeBase(o, def, changes(onInsert, onUpdate, onDelete))
-	t.writes[Write{o, true}] = struct{}{}
+	t.writes.add(Write{o, true})
 }
 
 // foldKey gives texts that differ by case alone (strings.EqualFold) the same key.

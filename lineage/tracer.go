@@ -3,7 +3,6 @@ package lineage
 import (
 	"fmt"
 	"slices"
-	"sort"
 	"strings"
 
 	"github.com/pingcap/tidb/pkg/parser/ast"
@@ -20,11 +19,11 @@ type tracer struct {
 	g       *Graph
 	missing map[string]struct{} // schemas to load before the trace is whole
 
-	sources map[string]*source
-	sinks   map[string]Sink
-	writes  map[Write]struct{}
-	names   map[Object]struct{}
-	looks   map[Object]struct{} // named without a flow
+	sources sourceSet
+	sinks   distinct[Sink]
+	writes  distinct[Write]
+	names   distinct[Object]
+	looks   distinct[Object] // named without a flow
 
 	reading   parser.Reading
 	schema    string // what unqualified names belong to
@@ -40,20 +39,13 @@ type tracer struct {
 	lasting   bool     // where temporary tables are out of sight: inside a view, behind a foreign key or a MERGE table
 }
 
-type source struct {
-	Source
-	explicit bool
-}
-
 // maxNesting bounds views on views and routines that call routines.
 const maxNesting = 100
 
 func newTracer(b *Bound) *tracer {
 	return &tracer{
 		b: b, g: &Graph{Kind: b.statement.Kind, Tier: b.statement.Tier},
-		missing: map[string]struct{}{}, sources: map[string]*source{}, sinks: map[string]Sink{},
-		writes: map[Write]struct{}{}, names: map[Object]struct{}{}, looks: map[Object]struct{}{}, reading: b.reading,
-		schema: b.scope.Schema, open: map[string]bool{}, written: map[string]bool{},
+		reading: b.reading, schema: b.scope.Schema,
 	}
 }
 
@@ -65,62 +57,6 @@ func (t *tracer) trace() *Graph {
 		t.statement(t.b.statement)
 	}
 	return t.finish()
-}
-
-// finish makes the flows: every source to every sink.
-func (t *tracer) finish() *Graph {
-	g := t.g
-	if len(t.sinks) == 0 && len(t.sources) > 0 {
-		// Nothing comes to rest, but messages tell about what was read (DO).
-		t.carrierSink("diagnostics")
-	}
-	seen := map[Object]struct{}{}
-	for _, s := range t.sources {
-		if s.Kind == TableSource {
-			if _, ok := seen[s.Object]; !ok {
-				seen[s.Object] = struct{}{}
-				g.Reads = append(g.Reads, s.Object)
-			}
-		}
-		for _, k := range t.sinks {
-			if k.Kind == CarrierSink && s.Kind == CarrierSource && k.Name == s.Name {
-				continue
-			}
-			g.Flows = append(g.Flows, Flow{Source: s.Source, Sink: k, Implicit: !s.explicit})
-		}
-	}
-	for w := range t.writes {
-		g.Writes = append(g.Writes, w)
-	}
-	for n := range t.names {
-		g.Names = append(g.Names, n)
-	}
-	for o := range t.looks {
-		g.Structure = append(g.Structure, o)
-	}
-	for _, k := range t.sinks {
-		if k.Kind == CarrierSink {
-			g.Carriers = append(g.Carriers, k.Name)
-		}
-	}
-	sortGraph(g)
-	return g
-}
-
-func sortGraph(g *Graph) {
-	sort.Slice(g.Reads, func(i, j int) bool { return g.Reads[i].String() < g.Reads[j].String() })
-	sort.Slice(g.Names, func(i, j int) bool { return g.Names[i].String() < g.Names[j].String() })
-	sort.Slice(g.Structure, func(i, j int) bool { return g.Structure[i].String() < g.Structure[j].String() })
-	sort.Slice(g.Writes, func(i, j int) bool {
-		a, b := &g.Writes[i], &g.Writes[j]
-		if a.Object != b.Object {
-			return a.Object.String() < b.Object.String()
-		}
-		return a.Definition && !b.Definition
-	})
-	sort.Slice(g.Flows, func(i, j int) bool { return g.Flows[i].key() < g.Flows[j].key() })
-	sort.Strings(g.Carriers)
-	sort.Strings(g.Opaque)
 }
 
 func (s *Source) key() string {
@@ -155,31 +91,19 @@ func (t *tracer) opaque(format string, args ...any) {
 
 // read adds a source.
 func (t *tracer) read(s Source) {
-	s.Via = append([]Object(nil), t.via...)
-	k := s.key()
-	have := t.sources[k]
-	if have == nil {
-		have = &source{Source: s}
-		t.sources[k] = have
-	}
-	have.explicit = have.explicit || t.implicit == 0
+	s.Via = t.via
+	t.sources.add(s, t.implicit == 0)
 }
 
 // look adds an object that is named without a flow.
 func (t *tracer) look(o Object) {
 	if o.Schema != "" && o.Name != "" && o.Name != "*" {
-		t.looks[o] = struct{}{}
+		t.looks.add(o)
 	}
 }
 
 // sink adds a sink.
-func (t *tracer) sink(k Sink) {
-	t.sinks[sinkKey(k)] = k
-}
-
-func sinkKey(k Sink) string {
-	return fmt.Sprint(k.Kind, k.Object.Schema, ".", k.Object.Name, " ", k.Name)
-}
+func (t *tracer) sink(k Sink) { t.sinks.add(k) }
 
 func (t *tracer) carrierSink(name string)   { t.sink(Sink{Kind: CarrierSink, Name: name}) }
 func (t *tracer) carrierSource(name string) { t.read(Source{Kind: CarrierSource, Name: name}) }
@@ -195,7 +119,7 @@ func (t *tracer) object(schema, name string) (o Object, def *catalog.Object, kno
 	}
 	s, ok := t.b.schema(schema)
 	if !ok {
-		t.missing[schema] = struct{}{}
+		t.lacks(schema)
 		return o, nil, false
 	}
 	if def = s.Objects[o.Name]; def != nil {
@@ -210,7 +134,10 @@ func (t *tracer) temporary(o Object) (carrier string, certain, is bool) {
 	if !is && t.body {
 		is = slices.Contains(t.g.Effects.CreatesTemporary, o) // a statement of the body before made it
 	}
-	return "temporary " + o.String(), certain, is
+	if !is {
+		return "", false, false
+	}
+	return "temporary " + o.String(), certain, true
 }
 
 // readTable adds what a table position reads.
@@ -260,7 +187,7 @@ func (t *tracer) readDefined(o Object, def *catalog.Object) {
 	defer t.outOfSight()()
 	for _, u := range def.Union {
 		if key := "union " + o.String(); !t.open[key] {
-			t.open[key] = true
+			t.opens(key)
 			t.readTable(u[0], u[1])
 			delete(t.open, key)
 		}
@@ -277,9 +204,9 @@ func (t *tracer) readView(o Object, def *catalog.Object) {
 		t.opaque("view %s: views are nested too deeply", o)
 		return
 	}
-	t.open[key] = true
+	t.opens(key)
 	defer delete(t.open, key)
-	t.names[o] = struct{}{}
+	t.names.add(o)
 	st, err := t.viewBody(def)
 	if err != nil {
 		t.opaque("view %s: %v", o, err)
@@ -289,6 +216,22 @@ func (t *tracer) readView(o Object, def *catalog.Object) {
 	t.lasting = true
 	t.via = append(t.via[:len(t.via):len(t.via)], o)
 	t.queryStatement(st)
+}
+
+// lacks notes a schema that must be loaded before the trace is whole.
+func (t *tracer) lacks(schema string) {
+	if t.missing == nil {
+		t.missing = map[string]struct{}{}
+	}
+	t.missing[schema] = struct{}{}
+}
+
+// opens notes a definition that is being read.
+func (t *tracer) opens(key string) {
+	if t.open == nil {
+		t.open = map[string]bool{}
+	}
+	t.open[key] = true
 }
 
 // outOfSight puts the session's temporary tables out of sight, until the returned function.

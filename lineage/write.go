@@ -47,7 +47,7 @@ func (t *tracer) write(schema, name string, c change) {
 		if o.Schema == "mysql" && definitionRows[o.Name] {
 			t.opaque("rows of mysql.%s, which define programs past every definition", o.Name)
 		}
-		t.writes[Write{Object: o}] = struct{}{}
+		t.writes.add(Write{Object: o})
 		t.sink(Sink{Kind: TableSink, Object: o})
 		return
 	}
@@ -66,7 +66,7 @@ var definitionRows = map[string]bool{"proc": true, "event": true, "func": true, 
 
 // writeBase adds a base table as a sink, once for each event.
 func (t *tracer) writeBase(o Object, def *catalog.Object, c change) {
-	t.writes[Write{Object: o}] = struct{}{}
+	t.writes.add(Write{Object: o})
 	if def != nil && def.External != "" {
 		t.sink(Sink{Kind: FileSink, Object: o, Name: o.String() + " (" + def.External + ")"})
 	}
@@ -79,7 +79,7 @@ func (t *tracer) writeBase(o Object, def *catalog.Object, c change) {
 		if t.written[key] {
 			continue
 		}
-		t.written[key] = true
+		t.wrote(key)
 		if !c.quiet {
 			t.fire(o, def, event)
 		}
@@ -87,12 +87,20 @@ func (t *tracer) writeBase(o Object, def *catalog.Object, c change) {
 	}
 	// MERGE tables may name each other: each is read once for its changes.
 	if key := fmt.Sprint("write union ", c, o); len(def.Union) > 0 && !t.written[key] {
-		t.written[key] = true
+		t.wrote(key)
 		defer t.outOfSight()()
 		for _, u := range def.Union {
 			t.write(u[0], u[1], c)
 		}
 	}
+}
+
+// wrote notes a change whose triggers and keys are read.
+func (t *tracer) wrote(key string) {
+	if t.written == nil {
+		t.written = map[string]bool{}
+	}
+	t.written[key] = true
 }
 
 // fire reads the triggers of one event. OLD rows reach them.
@@ -160,9 +168,9 @@ func (t *tracer) writeView(o Object, def *catalog.Object, c change) {
 	if t.open[key] {
 		return
 	}
-	t.open[key] = true
+	t.opens(key)
 	defer delete(t.open, key)
-	t.names[o] = struct{}{}
+	t.names.add(o)
 	st, err := t.viewBody(def)
 	if err != nil {
 		t.opaque("view %s: %v", o, err)
@@ -226,7 +234,7 @@ func (t *tracer) maintain(schema, name string) {
 	case reachOf(o.Schema, o.Name) == forbidden:
 		t.forbid(o)
 	case known && o.Schema != "":
-		t.writes[Write{Object: o}] = struct{}{}
+		t.writes.add(Write{Object: o})
 	}
 }
 

@@ -1,0 +1,128 @@
+package lineage_test
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	tidb "github.com/pingcap/tidb/pkg/parser"
+
+	"sluice/lineage"
+	"sluice/lineage/catalog"
+	"sluice/parser"
+)
+
+// The statements of sql.md 4: from a point select to a query of a BI tool.
+var benchStatements = map[string]string{
+	"point": "SELECT c FROM sbtest1 WHERE id = 4711",
+	"join": `SELECT c.name, o.id, SUM(i.quantity * i.price) AS total FROM customers c JOIN orders o ON o.customer_id = c.id JOIN items i ON i.order_id = o.id
+JOIN products p ON p.id = i.product_id LEFT JOIN regions r ON r.id = c.region_id WHERE o.created >= '2024-01-01' AND r.name IN ('north', 'south') AND p.category = 'books'
+GROUP BY c.name, o.id HAVING total > 100 ORDER BY total DESC LIMIT 50`,
+	"insert-select": `INSERT INTO report (day, region, total) WITH sales AS (SELECT DATE(o.created) AS day, o.region_id, i.price FROM orders o JOIN items i ON i.order_id = o.id),
+totals AS (SELECT day, region_id, SUM(price) AS total FROM sales GROUP BY day, region_id) SELECT t.day, r.name, t.total FROM totals t JOIN regions r ON r.id = t.region_id WHERE t.total > 0`,
+	"bi": biQuery(),
+}
+
+// biQuery is a query as a BI tool writes it: many computed columns, derived tables, conditions.
+func biQuery() string {
+	var b strings.Builder
+	b.WriteString("SELECT ")
+	for i := range 12 {
+		if i > 0 {
+			b.WriteString(", ")
+		}
+		b.WriteString("SUM(CASE WHEN `t`.`month` = 'M" + string(rune('A'+i)) + "' THEN `t`.`amount` ELSE 0 END) AS `Amount " + string(rune('A'+i)) + "`")
+	}
+	b.WriteString(" FROM (SELECT `orders`.`region` AS `region`, DATE_FORMAT(`orders`.`created`, '%m') AS `month`, `items`.`price` * `items`.`quantity` AS `amount` FROM `orders` INNER JOIN `items` ON `items`.`order_id` = `orders`.`id` WHERE `orders`.`created` BETWEEN '2024-01-01' AND '2024-12-31' AND `orders`.`state` NOT IN ('new', 'cancelled')) `t` INNER JOIN (SELECT `region`, COUNT(*) AS `n` FROM `customers` GROUP BY `region` HAVING COUNT(*) > 10) `c` ON `c`.`region` = `t`.`region` GROUP BY `t`.`region` ORDER BY 1 DESC LIMIT 1000")
+	return b.String()
+}
+
+const benchDefinitions = `CREATE TABLE app.sbtest1 (id INT, c INT); CREATE TABLE app.customers (id INT); CREATE TABLE app.orders (id INT); CREATE TABLE app.items (id INT);
+CREATE TABLE app.products (id INT); CREATE TABLE app.regions (id INT); CREATE TABLE app.report (day DATE);`
+
+func benchReader(b testing.TB) *lineage.Reader {
+	b.Helper()
+	loader, err := lineage.LoadDefinitions(benchDefinitions, dialect(""), "")
+	if err != nil {
+		b.Fatal(err)
+	}
+	return lineage.NewReader(catalog.New(loader, time.Hour), 64<<20)
+}
+
+// BenchmarkKnown is parse, resolve and trace of a statement that was seen before.
+func BenchmarkKnown(b *testing.B) {
+	for name, text := range benchStatements {
+		b.Run(name, func(b *testing.B) {
+			r, rd, sc, raw := benchReader(b), parser.Reading{Dialect: dialect("")}, lineage.Scope{Schema: "app"}, []byte(text)
+			b.ReportAllocs()
+			for b.Loop() {
+				readOnce(b, r, raw, rd, sc)
+			}
+		})
+	}
+}
+
+func readOnce(b testing.TB, r *lineage.Reader, raw []byte, rd parser.Reading, sc lineage.Scope) {
+	s, err := r.Parse(raw, rd)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if _, err := r.Graph(context.Background(), s, 0, sc); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// BenchmarkUnknown is parse, resolve and trace of a statement that was never seen.
+func BenchmarkUnknown(b *testing.B) {
+	for name, text := range benchStatements {
+		b.Run(name, func(b *testing.B) {
+			loader, err := lineage.LoadDefinitions(benchDefinitions, dialect(""), "")
+			if err != nil {
+				b.Fatal(err)
+			}
+			snapshot, err := catalog.New(loader, time.Hour).Current(context.Background())
+			if err != nil {
+				b.Fatal(err)
+			}
+			rd := parser.Reading{Dialect: dialect("")}
+			b.ReportAllocs()
+			for b.Loop() {
+				script, err := parser.Parse(text, rd)
+				if err != nil {
+					b.Fatal(err)
+				}
+				if _, err := lineage.Resolve(context.Background(), &script.Statements[0], rd, lineage.Scope{Schema: "app"}, snapshot); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkTree is the tree parser alone, which BenchmarkUnknown is held against.
+func BenchmarkTree(b *testing.B) {
+	for name, text := range benchStatements {
+		b.Run(name, func(b *testing.B) {
+			p := tidb.New()
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, _, err := p.ParseSQL(text); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// A known statement costs no memory.
+func TestKnownStatementAllocatesNothing(t *testing.T) {
+	r, rd, sc := benchReader(t), parser.Reading{Dialect: dialect("")}, lineage.Scope{Schema: "app"}
+	for name, text := range benchStatements {
+		raw := []byte(text)
+		readOnce(t, r, raw, rd, sc)
+		if n := testing.AllocsPerRun(100, func() { readOnce(t, r, raw, rd, sc) }); n != 0 {
+			t.Errorf("%s: %v allocations", name, n)
+		}
+	}
+}

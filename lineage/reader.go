@@ -16,6 +16,7 @@ import (
 type Script struct {
 	*parser.Script
 	Reading parser.Reading
+	text    string // the whole text
 	graphs  []graphCache
 }
 
@@ -56,7 +57,7 @@ const (
 
 type shard struct {
 	mu    sync.RWMutex
-	texts map[string][]*Script // several when the reading differs
+	texts map[uint64][]*Script // by the hash of the text; several when the reading differs
 	bytes int64
 }
 
@@ -71,10 +72,11 @@ func (r *Reader) Misses() uint64 { return r.misses.Load() }
 
 // Parse is parser.Parse behind the cache. It allocates nothing for a known text.
 func (r *Reader) Parse(text []byte, rd parser.Reading) (*Script, error) {
-	s := &r.shards[maphash.Bytes(r.seed, text)%shardCount]
+	hash := maphash.Bytes(r.seed, text)
+	s := &r.shards[hash%shardCount]
 	s.mu.RLock()
-	for _, known := range s.texts[string(text)] {
-		if known.Reading == rd {
+	for _, known := range s.texts[hash] {
+		if known.text == string(text) && known.Reading == rd {
 			s.mu.RUnlock()
 			r.hits.Add(1)
 			return known, nil
@@ -87,9 +89,9 @@ func (r *Reader) Parse(text []byte, rd parser.Reading) (*Script, error) {
 	if err != nil {
 		return nil, err
 	}
-	script := &Script{Script: parsed, Reading: rd, graphs: make([]graphCache, len(parsed.Statements))}
+	script := &Script{Script: parsed, Reading: rd, text: own, graphs: make([]graphCache, len(parsed.Statements))}
 	if len(own) <= cachedText && !hasCommand(parsed) {
-		s.keep(own, script, r.budget)
+		s.keep(hash, script, r.budget)
 	}
 	return script, nil
 }
@@ -104,19 +106,21 @@ func hasCommand(s *parser.Script) bool {
 }
 
 // keep adds a script, and drops others at random while the shard is over its budget.
-func (s *shard) keep(text string, script *Script, budget int64) {
+func (s *shard) keep(hash uint64, script *Script, budget int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.texts == nil {
-		s.texts = make(map[string][]*Script)
+		s.texts = make(map[uint64][]*Script)
 	}
-	s.texts[text] = append(s.texts[text], script)
-	s.bytes += cost(text)
+	s.texts[hash] = append(s.texts[hash], script)
+	s.bytes += cost(script.text)
 	for other, scripts := range s.texts {
 		if s.bytes <= budget {
 			return
 		}
-		s.bytes -= cost(other) * int64(len(scripts))
+		for _, dropped := range scripts {
+			s.bytes -= cost(dropped.text)
+		}
 		delete(s.texts, other)
 	}
 }

@@ -12,10 +12,10 @@ import (
 // walk reaches every node in every field by reflection, along a plan that is made once a type, and
 // only reads, so that trees can be shared.
 
-// children are the fields of one struct type that may lead to nodes.
-type children []int
+// plan is the fields of one struct type that may lead to nodes.
+type plan []int
 
-var plans sync.Map // reflect.Type -> children
+var plans sync.Map // reflect.Type -> plan
 
 var (
 	nodeType = reflect.TypeFor[ast.Node]()
@@ -23,18 +23,18 @@ var (
 )
 
 // planOf lists the fields of t to follow.
-func planOf(t reflect.Type) children {
+func planOf(t reflect.Type) plan {
 	if p, ok := plans.Load(t); ok {
-		return p.(children)
+		return p.(plan)
 	}
-	var plan children
+	var fields plan
 	for i := range t.NumField() {
 		if f := t.Field(i); (f.IsExported() || f.Anonymous) && leads(f.Type, 0) {
-			plan = append(plan, i)
+			fields = append(fields, i)
 		}
 	}
-	plans.Store(t, plan)
-	return plan
+	plans.Store(t, fields)
+	return fields
 }
 
 // leads tells whether a value of type t can hold a node of the tree.
@@ -69,10 +69,15 @@ func walk(n ast.Node, enter func(ast.Node) bool) {
 		return
 	}
 	v := reflect.ValueOf(n)
-	if v.Kind() == reflect.Pointer && v.IsNil() {
+	if v.Kind() == reflect.Pointer && v.IsNil() || !enter(n) || children(n, enter) {
 		return
 	}
-	walkValue(v, enter)
+	if v.Kind() == reflect.Pointer {
+		v = v.Elem()
+	}
+	if v.Kind() == reflect.Struct {
+		walkFields(v, enter)
+	}
 }
 
 func walkValue(v reflect.Value, enter func(ast.Node) bool) {
@@ -86,7 +91,8 @@ func walkValue(v reflect.Value, enter func(ast.Node) bool) {
 			return
 		}
 		if v.CanInterface() {
-			if n, ok := v.Interface().(ast.Node); ok && !enter(n) {
+			if n, ok := v.Interface().(ast.Node); ok {
+				walk(n, enter)
 				return
 			}
 		}

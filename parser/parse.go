@@ -302,6 +302,9 @@ func shortened(err error) error {
 
 // kindOf names a statement by its first words.
 func kindOf(st *Statement) string {
+	if len(st.Tokens) > 0 && st.Tokens[0].is(st.Text, "SELECT") {
+		return "select" // most statements are
+	}
 	var buffer [4]string
 	words := buffer[:0]
 	for _, t := range st.Tokens {

@@ -163,7 +163,7 @@ func (s *scan) expression(text string) (ast.StmtNode, bool) {
 // counts. It tells whether st is understood.
 func recogniseFirst(st *Statement, r Reading, nesting int) bool {
 	s := &scan{st: st, r: r, nesting: nesting}
-	if len(st.Tokens) == 0 || st.Tokens[0].Kind != Word {
+	if len(st.Tokens) == 0 || st.Tokens[0].Kind != Word || st.Tokens[0].is(st.Text, "SELECT") {
 		return false
 	}
 	first := strings.ToUpper(st.Tokens[0].text(st.Text))

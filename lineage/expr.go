@@ -105,7 +105,7 @@ func (t *tracer) into(targets []parser.Variable) {
 			t.carrierSink(v.Name)
 		case strings.HasPrefix(v.Name, "@@") || (!t.body && strings.Contains(t.g.Kind, "set")):
 			t.carrierSink("@@" + strings.TrimLeft(v.Name, "@"))
-			t.settingFrom(true)
+			t.settingFrom(v.Global)
 			t.assign(v.Name, nil)
 		}
 	}

@@ -114,6 +114,9 @@ func (t *tracer) withoutTree(st *parser.Statement) {
 		t.g.Effects.Diagnostics = true
 		t.carrierSource("diagnostics")
 		t.sink(Sink{Kind: ResultSink})
+	case st.Kind == "show variables":
+		t.carrierSource(allVariables)
+		t.sink(Sink{Kind: ResultSink})
 	case st.Kind == "get diagnostics":
 		t.g.Effects.Diagnostics = true
 		t.carrierSource("diagnostics")
@@ -212,10 +215,14 @@ func (t *tracer) set(n *ast.SetStmt) {
 // OK packets and in whatever depends on it (NOW(), CONNECTION_ID(), WEEK() …), and a global one to everybody.
 func (t *tracer) settingFrom(global bool) {
 	t.sink(Sink{Kind: ResultSink})
+	t.carrierSink(allVariables)
 	if global {
 		t.sink(Sink{Kind: FileSink, Name: "a global setting, which anybody can read"})
 	}
 }
+
+// allVariables is the carrier of what any system variable took, for those who list them.
+const allVariables = "@@"
 
 // isLocal tells whether SET in a stored program assigns one of its own variables, or a column of the row.
 func (t *tracer) isLocal(name string) bool {
@@ -247,5 +254,7 @@ func (t *tracer) show(n *ast.ShowStmt) {
 	case ast.ShowWarnings, ast.ShowErrors:
 		t.g.Effects.Diagnostics = true
 		t.carrierSource("diagnostics")
+	case ast.ShowVariables:
+		t.carrierSource(allVariables)
 	}
 }

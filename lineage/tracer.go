@@ -154,6 +154,9 @@ func (t *tracer) readTable(schema, name string) {
 		t.forbid(o)
 		return
 	case metadata:
+		if strings.HasSuffix(strings.ToLower(o.Name), "variables") || strings.EqualFold(o.Name, "variables_info") {
+			t.carrierSource(allVariables) // they list what variables hold
+		}
 		t.look(o)
 		return
 	case personal:

@@ -48,8 +48,9 @@ type Extra struct {
 // Variable is a target or a source that is no table: a user variable (@a) or a local variable
 // or parameter of a stored program.
 type Variable struct {
-	Name string // lower case, without '@'
-	User bool
+	Name   string // lower case, without '@'
+	User   bool
+	Global bool // a system variable of all sessions (SET GLOBAL, SET PERSIST)
 }
 
 // Access says what a statement does with an object that it names.

@@ -280,7 +280,7 @@ func recogniseExplain(s *scan) bool {
 			runs = runs || s.is("ANALYZE")
 			s.i++
 		case s.is("INTO") && s.i+1 < len(s.st.Tokens) && s.st.Tokens[s.i+1].Kind == UserVariable:
-			s.st.Extra.Into = append(s.st.Extra.Into, Variable{s.st.Tokens[s.i+1].variable(s.st.Text), true})
+			s.st.Extra.Into = append(s.st.Extra.Into, Variable{Name: s.st.Tokens[s.i+1].variable(s.st.Text), User: true})
 			s.i += 2
 		case s.is("FOR", "CONNECTION"), s.is("FOR") && !s.is("FOR", "SCHEMA") && !s.is("FOR", "DATABASE"):
 			s.st.Extra.Private = "EXPLAIN FOR CONNECTION, which shows another session's statement"

@@ -183,6 +183,7 @@ func (s *scan) assignsNothing() bool {
 // expressions and their targets.
 func recogniseSet(s *scan) bool {
 	for !s.done() {
+		global := s.is("PERSIST") || s.is("PERSIST_ONLY") || s.is("GLOBAL")
 		for s.acceptAny("PERSIST", "PERSIST_ONLY", "GLOBAL", "SESSION", "LOCAL") {
 		}
 		from := s.i
@@ -205,7 +206,9 @@ func recogniseSet(s *scan) bool {
 		if ok {
 			s.st.Extra.More = append(s.st.Extra.More, node)
 		}
-		v := Variable{Name: strings.ToLower(strings.TrimPrefix(target, "@")), User: strings.HasPrefix(target, "@") && !strings.HasPrefix(target, "@@")}
+		lower := strings.ToLower(target)
+		global = global || strings.HasPrefix(lower, "@@global.") || strings.HasPrefix(lower, "@@persist")
+		v := Variable{Global: global, Name: strings.ToLower(strings.TrimPrefix(target, "@")), User: strings.HasPrefix(target, "@") && !strings.HasPrefix(target, "@@")}
 		s.st.Extra.Into = append(s.st.Extra.Into, v)
 		if v.Name == "sql_mode" || strings.HasPrefix(v.Name, "@sql_mode") || strings.Contains(v.Name, "character_set") {
 			s.st.Extra.Settings = append(s.st.Extra.Settings, strings.TrimLeft(v.Name, "@"))

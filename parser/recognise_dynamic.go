@@ -73,7 +73,7 @@ func recogniseExecute(s *scan) bool {
 		for !s.done() && !s.is("USING") {
 			t := s.st.Tokens[s.i]
 			if t.Kind == UserVariable || t.isName() {
-				s.st.Extra.Into = append(s.st.Extra.Into, Variable{t.variable(s.st.Text), t.Kind == UserVariable})
+				s.st.Extra.Into = append(s.st.Extra.Into, Variable{Name: t.variable(s.st.Text), User: t.Kind == UserVariable})
 			}
 			s.i++
 		}

@@ -340,7 +340,7 @@ func (b *bodyReader) fetch() {
 		st := Statement{Text: b.text(into, end), Kind: "fetch", Tier: TierRecogniser}
 		for i := into + 1; i < end; i++ {
 			if t := b.st.Tokens[i]; t.isName() || t.Kind == UserVariable {
-				st.Extra.Into = append(st.Extra.Into, Variable{t.variable(b.st.Text), t.Kind == UserVariable})
+				st.Extra.Into = append(st.Extra.Into, Variable{Name: t.variable(b.st.Text), User: t.Kind == UserVariable})
 			}
 		}
 		b.out = append(b.out, st)

@@ -199,7 +199,7 @@ func (w *rewriter) into(i int) int {
 		if t.Kind != UserVariable && !t.isName() {
 			return i + 1
 		}
-		w.extra.Into = append(w.extra.Into, Variable{t.variable(w.st.Text), t.Kind == UserVariable})
+		w.extra.Into = append(w.extra.Into, Variable{Name: t.variable(w.st.Text), User: t.Kind == UserVariable})
 		w.i++
 		if w.is(",") {
 			w.i++

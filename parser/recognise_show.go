@@ -15,7 +15,7 @@ func recogniseShow(s *scan) bool {
 		return false
 	}
 	s.i = 1
-	s.acceptAny("FULL", "GLOBAL", "SESSION", "EXTENDED")
+	s.acceptAny("FULL", "GLOBAL", "SESSION", "LOCAL", "EXTENDED")
 	s.acceptAny("FULL")
 	for _, words := range privateShows {
 		if s.is(words...) {
@@ -31,6 +31,8 @@ func recogniseShow(s *scan) bool {
 			s.st.Extra.Private = "SHOW ENGINE … STATUS, which shows other sessions' statements"
 			return true
 		}
+	case s.is("VARIABLES"):
+		s.st.Kind = "show variables"
 	case s.is("WARNINGS"), s.is("ERRORS"), s.is("COUNT"):
 		s.st.Kind = "show warnings"
 	case s.is("CREATE"):

@@ -142,7 +142,7 @@ func (s *Session) changeUser(ctx context.Context, packet []byte) error {
 	if err != nil {
 		return err
 	}
-	s.typed, s.program, s.taskAsked = u.User, u.Attribute("program_name"), false
+	s.program, s.taskAsked = u.Attribute("program_name"), false
 	return s.welcome(ctx, ok)
 }
 

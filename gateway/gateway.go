@@ -167,11 +167,9 @@ func (g *Gateway) Serve(ctx context.Context, l net.Listener) error {
 	}
 }
 
-// watch looks once a second for clients that vanished while their statement runs.
+// watch looks once a second for clients that vanished while their statement runs, and now and then tidies up.
 func (g *Gateway) watch(ctx context.Context) {
-	if !g.KillOnLoss {
-		return
-	}
+	t := tidier{since: time.Now()}
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
 	for {
@@ -179,7 +177,10 @@ func (g *Gateway) watch(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case now := <-tick.C:
-			g.sessions.each(func(s *Session) { s.checkClient(ctx, now) })
+			if g.KillOnLoss {
+				g.sessions.each(func(s *Session) { s.checkClient(ctx, now) })
+			}
+			t.look(now, g.next.Load())
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 	"time"
 
 	"sluice/gateway/wire"
@@ -61,8 +62,7 @@ func (s *Session) login(ctx context.Context) error {
 	}
 	_ = s.client.SetDeadline(time.Time{})
 	_ = s.warehouse.SetDeadline(time.Time{})
-	s.program = response.Attribute("program_name")
-	s.typed = response.User
+	s.program = strings.Clone(response.Attribute("program_name")) // else it keeps the whole packet
 	return s.welcome(ctx, ok)
 }
 
@@ -120,7 +120,6 @@ func (s *Session) relayGreeting() (*wire.Greeting, error) {
 		s.sayBeforeGreeting(1105, "HY000", "the warehouse's greeting cannot be read")
 		return nil, err
 	}
-	s.offered = greeting.Capabilities
 	s.connection = uint64(greeting.ConnectionID)
 	s.state.reading.Dialect = s.dialect(greeting.Version)
 	allowed := ^maskedCapabilities

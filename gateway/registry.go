@@ -3,6 +3,7 @@ package gateway
 import (
 	"errors"
 	"net/netip"
+	"runtime/debug"
 	"sync"
 	"syscall"
 	"time"
@@ -86,6 +87,26 @@ func (g *Gateway) Sessions() []SessionInfo {
 		}
 	})
 	return out
+}
+
+// tidier gives memory back that logins leave behind: stacks that were deep once and buffers that were needed once. An
+// idle gateway would not collect garbage for a long time.
+type tidier struct {
+	seen  uint64 // sessions up to the last time
+	since time.Time
+}
+
+const (
+	tidyEvery = 15 * time.Second
+	tidyAfter = 256 // logins
+)
+
+func (t *tidier) look(now time.Time, sessions uint64) {
+	if sessions-t.seen < tidyAfter || now.Sub(t.since) < tidyEvery {
+		return
+	}
+	t.seen, t.since = sessions, now
+	debug.FreeOSMemory()
 }
 
 // temporary tells accept errors that pass from those that last.

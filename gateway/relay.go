@@ -96,7 +96,10 @@ func (s *Session) answer(ctx context.Context, command wire.Command, f *flight, o
 	// The client counts on through a batch, the warehouse one statement; both count the parts of a long one.
 	a.walker.Offset = s.client.Sequence() - s.warehouse.Sequence()
 	a.walker.Reset(command, s.caps, s.extended)
-	defer a.window.Release()
+	defer func() {
+		a.window.Release()
+		a.f = nil // an idle session keeps no graph
+	}()
 	for !a.walker.Done() {
 		if err := a.window.Fill(s.warehouse); err != nil {
 			return a.out, a.warehouseLost(err)

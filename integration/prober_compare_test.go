@@ -25,6 +25,7 @@ func newMirror(t testing.TB, engine string, start func(testing.TB, ...string) *s
 	warehouse.Keys = ", tls: preferred"
 	warehouse.Prepare(t)
 	warehouse.Exec(t, "CREATE USER 'probe'@'127.0.0.1' IDENTIFIED BY ''", "GRANT ALL ON *.* TO 'probe'@'127.0.0.1'",
+		"CREATE USER 'killer'@'127.0.0.1' IDENTIFIED BY ''", "GRANT ALL ON *.* TO 'killer'@'127.0.0.1'",
 		"CREATE USER 'driver'@'127.0.0.1' IDENTIFIED BY 'd-pass'", "GRANT ALL ON *.* TO 'driver'@'127.0.0.1' WITH GRANT OPTION",
 		"CREATE DATABASE probe", "CREATE DATABASE gotest", "CREATE DATABASE secret", "CREATE TABLE secret.x (id INT)")
 	m := &mirror{engine: engine, warehouse: warehouse}

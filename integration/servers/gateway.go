@@ -36,7 +36,7 @@ func Binary(t testing.TB) string {
 		}
 		build.path = filepath.Join(dir, "proxy")
 		args := []string{"build", "-o", build.path}
-		if raceEnabled {
+		if Raced {
 			args = append(args, "-race")
 		}
 		cmd := exec.Command("go", append(args, "sluice/cmd/proxy")...)

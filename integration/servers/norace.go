@@ -2,4 +2,5 @@
 
 package servers
 
-const raceEnabled = false
+// Raced: tests, and the gateway that they build, run under the race detector.
+const Raced = false

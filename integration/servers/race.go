@@ -2,5 +2,5 @@
 
 package servers
 
-// raceEnabled: the gateway is built with the race detector when the tests are.
-const raceEnabled = true
+// Raced: tests, and the gateway that they build, run under the race detector.
+const Raced = true

@@ -118,6 +118,21 @@ func (s *Server) Stop() {
 	}
 }
 
+// Resident gives the resident memory of the server's process in bytes.
+func (s *Server) Resident(t testing.TB) int64 {
+	t.Helper()
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
+	if err != nil {
+		t.Skipf("resident memory cannot be read here: %v", err)
+	}
+	_, after, _ := strings.Cut(string(text), "VmRSS:")
+	kib, err := strconv.ParseInt(strings.Fields(after)[0], 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return kib << 10
+}
+
 // Wait waits for a server that was told to end.
 func (s *Server) Wait(t testing.TB, patience time.Duration) {
 	t.Helper()

@@ -1,0 +1,176 @@
+package integration
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+
+	"sluice/gateway/wire"
+	"sluice/integration/servers"
+)
+
+// An idle session that ran a statement holds little memory: at most 12 KiB resident. SLUICE_SOAK=1 measures it
+// with 10,000 sessions, SLUICE_SESSIONS=n with n, and the ordinary run with 2,000.
+func TestIdleMemory(t *testing.T) {
+	n := 2000
+	if os.Getenv("SLUICE_SOAK") != "" {
+		n = 10000
+	}
+	var files syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err == nil {
+		n = min(n, int(files.Max-500)/2) // a session is two sockets of the gateway
+	}
+	if text := os.Getenv("SLUICE_SESSIONS"); text != "" {
+		n, _ = strconv.Atoi(text)
+	}
+	warehouse := lone(t, "--thread-handling=pool-of-threads", "--thread-pool-max-threads=16", "--max-connections="+strconv.Itoa(n+100), "--open-files-limit=40000", "--back-log=2000")
+	g := servers.StartGateway(t, warehouse, "", fmt.Sprintf("limits: {connections: %d, login_timeout: 60s}\nlog: {level: error}\n", n+10))
+	first := dialMany(t, g.Addr, 200) // buffers and stacks of the program's own
+	before := g.Resident(t)
+	all := dialMany(t, g.Addr, n-len(first))
+	time.Sleep(20 * time.Second) // it tidies up after many logins
+	each := float64(g.Resident(t)-before) / float64(len(all)) / 1024
+	t.Logf("%d sessions: %d MiB resident, %.1f KiB each", n, g.Resident(t)>>20, each)
+	limit := 12.0
+	if servers.Raced {
+		limit *= 8 // the race detector's shadow
+	}
+	if each > limit {
+		t.Errorf("an idle session holds %.1f KiB", each)
+	}
+	for _, p := range append(first, all...) {
+		_ = p.conn.Close()
+	}
+}
+
+// dialMany logs n clients in, each of which runs a statement.
+func dialMany(t testing.TB, addr string, n int) []*prober {
+	t.Helper()
+	out := make([]*prober, n)
+	var workers sync.WaitGroup
+	for w := range 8 {
+		workers.Go(func() {
+			for i := w; i < n; i += 8 {
+				p, err := dialProber(addr, "probe", "probe", probeCaps|wire.ClientDeprecateEOF, 0, false)
+				if err == nil {
+					_, err = (&probing{prober: p}).run([]string{"query SELECT 1"})
+				}
+				if err != nil {
+					t.Errorf("session %d: %v", i, err)
+					return
+				}
+				out[i] = p
+			}
+		})
+	}
+	workers.Wait()
+	if t.Failed() {
+		t.FailNow()
+	}
+	return out
+}
+
+// Files and results of any size pass in constant memory: a gigabyte each way with SLUICE_SOAK=1, 100 MB otherwise.
+func TestStreamMemory(t *testing.T) {
+	rows := 100_000
+	if os.Getenv("SLUICE_SOAK") != "" {
+		rows = 1_000_000
+	}
+	warehouse := lone(t)
+	warehouse.Exec(t, "CREATE TABLE probe.bulk (a INT, v VARCHAR(1000)) ENGINE=MyISAM")
+	g := servers.StartGateway(t, warehouse, "", "")
+	db, err := sql.Open("mysql", servers.DSN(g.Addr, "probe", "", "probe"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	defer cancel()
+	if _, err := db.ExecContext(ctx, "SELECT 1"); err != nil {
+		t.Fatal(err)
+	}
+	sent := sha256.New()
+	mysql.RegisterReaderHandler("bulk", func() io.Reader { return &lines{rows: rows, sum: sent} })
+	defer mysql.DeregisterReaderHandler("bulk")
+	before := g.Resident(t)
+	peak := watchResident(t, g)
+	if _, err := db.ExecContext(ctx, "LOAD DATA LOCAL INFILE 'Reader::bulk' INTO TABLE bulk FIELDS TERMINATED BY ','"); err != nil {
+		t.Fatal(err)
+	}
+	got, n := sha256.New(), 0
+	result, err := db.QueryContext(ctx, "SELECT a, v FROM bulk")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer result.Close()
+	for result.Next() {
+		var a int
+		var v sql.RawBytes
+		if err := result.Scan(&a, &v); err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(got, "%d,%s\n", a, v)
+		n++
+	}
+	if err := result.Err(); err != nil || n != rows || string(got.Sum(nil)) != string(sent.Sum(nil)) {
+		t.Fatalf("%d of %d rows came back, not as they were sent: %v", n, rows, err)
+	}
+	grown := peak() - before
+	t.Logf("%d MB each way: %d KiB of memory more at the peak", rows/1000, grown>>10)
+	limit := int64(16 << 20)
+	if servers.Raced {
+		limit *= 4
+	}
+	if grown > limit {
+		t.Errorf("the gateway grew by %d MiB", grown>>20)
+	}
+}
+
+// lines gives rows of about 1000 bytes.
+type lines struct {
+	rows, at int
+	rest     []byte
+	sum      io.Writer
+}
+
+func (l *lines) Read(p []byte) (int, error) {
+	if len(l.rest) == 0 {
+		if l.at == l.rows {
+			return 0, io.EOF
+		}
+		l.rest = fmt.Appendf(nil, "%d,%0990d\n", l.at, l.at)
+		_, _ = l.sum.Write(l.rest)
+		l.at++
+	}
+	n := copy(p, l.rest)
+	l.rest = l.rest[n:]
+	return n, nil
+}
+
+// watchResident samples a gateway's memory until the function that it gives is called, which gives the peak.
+func watchResident(t testing.TB, g *servers.Gateway) func() int64 {
+	stop, done := make(chan struct{}), make(chan int64)
+	go func() {
+		peak := int64(0)
+		for {
+			peak = max(peak, g.Resident(t))
+			select {
+			case <-stop:
+				done <- peak
+				return
+			case <-time.After(50 * time.Millisecond):
+			}
+		}
+	}()
+	return func() int64 { close(stop); return <-done }
+}

@@ -2,5 +2,5 @@
 
 package servers
 
-// Raced: tests, and the gateway that they build, run under the race detector.
+// Raced tells whether tests, and the gateway that they build, run under the race detector.
 const Raced = false

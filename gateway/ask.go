@@ -26,7 +26,11 @@ func (s *Session) ask(ctx context.Context, sql string) ([][]*string, error) {
 func (s *Session) askColumns(_ context.Context, sql string) ([]wire.Column, [][]*string, error) {
 	_ = s.warehouse.SetReadDeadline(time.Now().Add(s.g.Limits.WriteTimeout))
 	defer func() { _ = s.warehouse.SetReadDeadline(time.Time{}) }()
-	if err := s.send(append([]byte{byte(wire.ComQuery)}, sql...)); err != nil {
+	attributes := s.attributes
+	s.attributes = nil // the client's are not the question's
+	err := s.send(append([]byte{byte(wire.ComQuery)}, sql...))
+	s.attributes = attributes
+	if err != nil {
 		return nil, nil, err
 	}
 	first, err := s.warehouse.ReadPacket(askLimit)

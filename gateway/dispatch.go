@@ -19,12 +19,21 @@ func (s *Session) dispatch(ctx context.Context, packet []byte) error {
 		_ = s.send(packet)
 		return errQuit
 	case wire.ComQuery:
-		return s.query(ctx, packet)
+		text, err := s.takeAttributes(packet)
+		if err != nil {
+			return s.malformed()
+		}
+		return s.query(ctx, text)
 	case wire.ComInitDB:
 		return s.initDB(ctx, packet)
 	case wire.ComStmtPrepare:
 		return s.prepare(ctx, packet)
 	case wire.ComStmtExecute:
+		return s.execute(ctx, packet)
+	case wire.ComStmtBulkExecute:
+		if !s.extended.Has(wire.ExtStmtBulk) {
+			return s.unknownCommand()
+		}
 		return s.execute(ctx, packet)
 	case wire.ComStmtFetch:
 		return s.fetch(ctx, packet)

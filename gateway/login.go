@@ -21,8 +21,8 @@ const maxHandshake = 1 << 20
 // framings that the relay does not follow.
 const (
 	maskedCapabilities = wire.ClientCompress | wire.ClientZstdCompression |
-		wire.ClientOptionalResultsetMetadata | wire.ClientQueryAttributes | wire.ClientSSL
-	passedExtended = wire.ExtExtendedMetadata
+		wire.ClientOptionalResultsetMetadata | wire.ClientSSL
+	passedExtended = wire.ExtExtendedMetadata | wire.ExtStmtBulk
 )
 
 // errLogin ends a session whose login did not succeed; the client has been told.
@@ -51,7 +51,7 @@ func (s *Session) login(ctx context.Context) error {
 	if err := s.sendResponse(greeting, response); err != nil {
 		return err
 	}
-	s.auth = dialogue{plugin: response.AuthPlugin, salt: greeting.AuthData}
+	s.auth = &dialogue{plugin: response.AuthPlugin, salt: greeting.AuthData}
 	if s.auth.plugin == "" {
 		s.auth.plugin = greeting.AuthPlugin
 	}

@@ -150,7 +150,7 @@ func (s *Session) execute(ctx context.Context, packet []byte) error {
 	if err != nil {
 		return s.undefined(ctx, &p.script.Statements[0], err)
 	}
-	t := &trip{statement: &p.script.Statements[0], graph: graph, command: wire.ComStmtExecute, packet: packet}
+	t := &trip{statement: &p.script.Statements[0], graph: graph, command: wire.Command(packet[0]), packet: packet}
 	p.cursor, p.shown = nil, 0
 	if err := s.trip(ctx, t); err != nil {
 		return err

@@ -34,6 +34,7 @@ var errCut = errors.New("answer ended by Sluice")
 
 // send writes a request to the warehouse; its answer begins with sequence id 1.
 func (s *Session) send(packet []byte) error {
+	packet = s.attributed(packet)
 	s.warehouse.ResetSequence()
 	if len(packet) > windowed {
 		_ = s.warehouse.SetWriteDeadline(time.Now().Add(s.g.Limits.WriteTimeout))

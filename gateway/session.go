@@ -23,20 +23,25 @@ type Session struct {
 	warehouse *wire.Conn
 	address   netip.AddrPort // the client's
 
-	caps         wire.Capability // agreed by all three
-	extended     wire.ExtCapability
+	caps       wire.Capability // agreed by all three
+	extended   wire.ExtCapability
+	attributes []byte // of the client's query, nil for none
+	auth       *dialogue
+	connection uint64 // the warehouse's thread id, which the client was greeted with
+
+	subject      enforcement.Subject
+	program      string
+	task         enforcement.Task
+	taskAsked    bool
+	identified   bool
 	warehouseTLS bool
-	auth         dialogue
-	connection   uint64 // the warehouse's thread id, which the client was greeted with
+	counted      bool // among the gateway's sessions
+	since        time.Time
+	state        state
 
-	subject    enforcement.Subject
-	identified bool
-	program    string
-	task       enforcement.Task
-	taskAsked  bool
-	since      time.Time
-	state      state
-
+	// gone: the warehouse closed its connection, perhaps while the session was busy.
+	gone atomic.Bool
+	open bool // in a transaction or before a cursor's end, under mu
 	// phase says who may end the session: see the constants.
 	phase atomic.Int32
 	// mu is held from the taking of a snapshot until the statement's bytes are on their way, so
@@ -46,10 +51,6 @@ type Session struct {
 	answering answering
 	pending   atomic.Int64 // unix nanoseconds since the warehouse is being waited for; 0: not
 	public    SessionInfo  // what others may know, under mu
-	open      bool         // in a transaction or before a cursor's end, under mu
-	// gone: the warehouse closed its connection, perhaps while the session was busy.
-	gone    atomic.Bool
-	counted bool // among the gateway's sessions
 }
 
 // The phases of a session.

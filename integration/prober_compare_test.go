@@ -147,10 +147,14 @@ func (c *probeCase) capabilities(deprecateEOF bool) wire.Capability {
 }
 
 func (c *probeCase) extended() wire.ExtCapability {
+	var ext wire.ExtCapability
 	if c.options["extended"] {
-		return wire.ExtExtendedMetadata
+		ext |= wire.ExtExtendedMetadata
 	}
-	return 0
+	if c.options["bulk"] {
+		ext |= wire.ExtStmtBulk
+	}
+	return ext
 }
 
 // contrasted shows two transcripts where they differ.

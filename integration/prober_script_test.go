@@ -223,7 +223,17 @@ func (c *probing) payload(verb, rest string) ([]byte, error) {
 		return hex.DecodeString(strings.ReplaceAll(rest, " ", ""))
 	case "query", "prepare", "initdb", "createdb", "dropdb":
 		commands := map[string]wire.Command{"query": wire.ComQuery, "prepare": wire.ComStmtPrepare, "initdb": wire.ComInitDB, "createdb": wire.ComCreateDB, "dropdb": wire.ComDropDB}
-		return append([]byte{byte(commands[verb])}, text...), nil
+		head := []byte{byte(commands[verb])}
+		if verb == "query" && c.caps.Has(wire.ClientQueryAttributes) {
+			head = append(head, 0, 1) // none, in one set
+		}
+		return append(head, text...), nil
+	case "attributed": // NAME VALUE TEXT: COM_QUERY with one query attribute
+		p := append([]byte{byte(wire.ComQuery), 1, 1, 0, 1, byte(wire.TypeString), 0, byte(len(words[0]))}, words[0]...)
+		p = append(append(p, byte(len(words[1]))), words[1]...)
+		return append(p, strings.Join(words[2:], " ")...), nil
+	case "bulk":
+		return c.bulkPayload(words)
 	case "fieldlist":
 		table, wild, _ := strings.Cut(text, " ")
 		return append(append(append([]byte{byte(wire.ComFieldList)}, table...), 0), wild...), nil
@@ -295,6 +305,29 @@ func (c *probing) executePayload(words []string) ([]byte, error) {
 	}
 	p = append(append(p, bitmap...), 1)
 	return append(append(p, types...), values...), nil
+}
+
+// bulkPayload is MariaDB's COM_STMT_BULK_EXECUTE: bulk N V … | V …, texts and NULL, row after row.
+func (c *probing) bulkPayload(words []string) ([]byte, error) {
+	p := binary.LittleEndian.AppendUint32([]byte{byte(wire.ComStmtBulkExecute)}, c.statement(words[0]))
+	p = binary.LittleEndian.AppendUint16(p, 128) // types are sent
+	var values []byte
+	rows := 0
+	for _, v := range words[1:] {
+		switch {
+		case v == "|":
+			rows++
+			continue
+		case v == "NULL":
+			values = append(values, 1)
+		default:
+			values = append(append(values, 0, byte(len(v))), v...)
+		}
+		if rows == 0 {
+			p = append(p, byte(wire.TypeVarString), 0)
+		}
+	}
+	return append(p, values...), nil
 }
 
 // changeUser is COM_CHANGE_USER to an account without password, and its dialogue.

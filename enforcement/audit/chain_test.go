@@ -104,6 +104,7 @@ func TestVerifyNamesTheLineAndTheFault(t *testing.T) {
 // A log that was rotated is one chain over its files: none may be missing, shortened or in another place.
 func TestVerifyOverFiles(t *testing.T) {
 	_, lines := example(t)
+	lines[2] = strings.TrimSuffix(lines[2], "\n") + "\n"
 	first, err := Verify(strings.NewReader(lines[0]))
 	if err != nil || first.After != "" {
 		t.Fatalf("%+v, %v", first, err)

@@ -85,6 +85,9 @@ func (t *tracer) assign(name string, value ast.ExprNode) {
 		// A number, also a string in hexadecimal, spells a mode otherwise; of several the first may count too.
 		e.ModeText, e.ModeKnown = text, literal && !e.Mode && !strings.ContainsAny(text, "0123456789")
 		e.Mode = true
+		if literal && parser.ParseMode(text)&parser.ForeignGrammar != 0 {
+			t.refuse("sql_mode %s changes the grammar itself and is not understood; set another one", text)
+		}
 	case "setnames", "setcharset", "character_set_client", "names", "charset":
 		e.Charset = true
 		if text, ok := parser.LiteralText(value); ok && value != nil {

@@ -101,7 +101,7 @@ func (w *oracleWorld) locked(text string) ([]lock, error) {
 // missing says which lock the graph does not explain. The children of a foreign key whose parent is written are locked
 // in case its key changes; whether it does, and they are read, the interference oracle judges.
 func missing(g *lineage.Graph, locks []lock) string {
-	together, kept := g.Kind == "update", map[string]bool{}
+	together, kept := g.Kind == "update" || g.Kind == "explain", map[string]bool{}
 	reads, writes, through := map[string]bool{}, map[string]bool{}, map[string]bool{}
 	for _, o := range g.Reads {
 		reads[o.String()] = true
@@ -118,7 +118,7 @@ func missing(g *lineage.Graph, locks []lock) string {
 	for _, l := range locks {
 		switch {
 		case through[l.object], kept[l.object]:
-		case l.write && together && reads[l.object]: // MariaDB locks all tables of a multi-table UPDATE to write
+		case l.write && together && reads[l.object]: // MariaDB locks all tables of a multi-table UPDATE to write, and what a plan would write
 		case l.write && !writes[l.object]:
 			return "writes " + l.object
 		case !l.write && !reads[l.object]:

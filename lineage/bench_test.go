@@ -74,7 +74,7 @@ func readOnce(b testing.TB, r *lineage.Reader, raw []byte, rd parser.Reading, sc
 }
 
 // BenchmarkUnknown is parse, resolve and trace of a statement that was never seen, held against the tree parser alone in
-// turns: x-tree is what they cost as a multiple of it.
+// turns: x-tree is the best run of the first as a multiple of the best of the other, which a busy machine hardly changes.
 func BenchmarkUnknown(b *testing.B) {
 	for name, text := range benchStatements {
 		b.Run(name, func(b *testing.B) {
@@ -87,7 +87,7 @@ func BenchmarkUnknown(b *testing.B) {
 				b.Fatal(err)
 			}
 			rd, p := parser.Reading{Dialect: dialect("")}, tidb.New()
-			var own, tree time.Duration
+			own, tree := time.Hour, time.Hour
 			for b.Loop() {
 				start := time.Now()
 				script, err := parser.Parse(text, rd)
@@ -97,14 +97,14 @@ func BenchmarkUnknown(b *testing.B) {
 				if _, err := lineage.Resolve(context.Background(), &script.Statements[0], rd, lineage.Scope{Schema: "app"}, snapshot); err != nil {
 					b.Fatal(err)
 				}
-				own += time.Since(start)
+				own = min(own, time.Since(start))
 				start = time.Now()
 				if _, _, err := p.ParseSQL(text); err != nil {
 					b.Fatal(err)
 				}
-				tree += time.Since(start)
+				tree = min(tree, time.Since(start))
 			}
-			b.ReportMetric(float64(own.Nanoseconds())/float64(b.N), "ns/statement")
+			b.ReportMetric(float64(own.Nanoseconds()), "ns/best")
 			b.ReportMetric(float64(own)/float64(tree), "x-tree")
 		})
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 
 	"sluice/lineage/catalog"
 	"sluice/parser"
@@ -35,23 +36,42 @@ const maxRounds = 64
 // Resolve binds the statement's names, and those of the views, triggers and routines behind them,
 // to one catalog snapshot. All I/O is here; it fails when a definition cannot be read.
 func Resolve(ctx context.Context, st *parser.Statement, rd parser.Reading, sc Scope, cat *catalog.Snapshot) (*Bound, error) {
-	b := &Bound{statement: st, reading: rd, scope: sc, snapshot: cat, schemas: make(map[string]*catalog.Schema, 4)}
+	b := &Bound{statement: st, reading: rd, scope: sc, snapshot: cat}
 	for range maxRounds {
-		t := newTracer(b)
-		b.graph = t.trace()
-		if len(t.missing) == 0 {
+		missing := b.read()
+		if len(missing) == 0 {
 			return b, nil
 		}
-		for name := range t.missing {
+		for name := range missing {
 			s, err := cat.Schema(ctx, name)
 			if err != nil {
 				return nil, fmt.Errorf("read the definitions of schema %s: %w", name, err)
+			}
+			if b.schemas == nil {
+				b.schemas = make(map[string]*catalog.Schema)
 			}
 			b.schemas[b.fold(name)] = s
 		}
 	}
 	return nil, fmt.Errorf("its views and routines lead through more than %d schemas", maxRounds)
 }
+
+// read traces the statement and gives the schemas that must be loaded before the trace is whole.
+func (b *Bound) read() map[string]struct{} {
+	t := tracers.Get().(*tracer)
+	*t = tracer{
+		b: b, g: &Graph{Kind: b.statement.Kind, Tier: b.statement.Tier},
+		reading: b.reading, schema: b.scope.Schema,
+	}
+	b.graph = t.trace()
+	missing := t.missing
+	*t = tracer{} // the graph keeps its lists
+	tracers.Put(t)
+	return missing
+}
+
+// tracers are reused: one is larger than what most statements need besides.
+var tracers = sync.Pool{New: func() any { return &tracer{} }}
 
 // Trace gives the graph of a bound statement. It is pure: the same bound statement, the same graph.
 func Trace(b *Bound) *Graph { return b.graph }
@@ -70,9 +90,5 @@ func (b *Bound) schema(name string) (*catalog.Schema, bool) {
 	if s, ok := b.schemas[key]; ok {
 		return s, true
 	}
-	if s, ok := b.snapshot.Loaded(key); ok {
-		b.schemas[key] = s
-		return s, true
-	}
-	return nil, false
+	return b.snapshot.Loaded(key)
 }

@@ -42,13 +42,6 @@ type tracer struct {
 // maxNesting bounds views on views and routines that call routines.
 const maxNesting = 100
 
-func newTracer(b *Bound) *tracer {
-	return &tracer{
-		b: b, g: &Graph{Kind: b.statement.Kind, Tier: b.statement.Tier},
-		reading: b.reading, schema: b.scope.Schema,
-	}
-}
-
 // trace reads the statement and gives its graph.
 func (t *tracer) trace() *Graph {
 	if t.b.statement.Tier == parser.TierTokens {

@@ -40,13 +40,13 @@ func parseNested(text string, r Reading, nesting int) (*Script, error) {
 	}
 	script := &Script{ModeFree: l.modeFree, Tail: l.tail}
 	parts := split(l)
-	for _, part := range parts {
-		st, err := parseStatement(part, r, nesting)
-		if err != nil {
+	script.Statements = make([]Statement, len(parts))
+	for i, part := range parts {
+		st := &script.Statements[i]
+		if err := parseStatement(st, part, r, nesting); err != nil {
 			return nil, err
 		}
 		st.Rest = part.rest
-		script.Statements = append(script.Statements, *st)
 	}
 	if len(script.Statements) == 1 && l.text == text {
 		whole(&script.Statements[0], text, parts[0])
@@ -102,9 +102,10 @@ func isSemicolon(l *lexed, i int) bool {
 
 func cut(l *lexed, first, last int) part {
 	from, to := l.tokens[first].Start, l.tokens[last-1].End
-	tokens := make([]Token, last-first)
-	for i, t := range l.tokens[first:last] {
-		tokens[i] = Token{t.Kind, t.Start - from, t.End - from}
+	tokens := l.tokens[first:last:last] // nobody looks back at them in the whole text
+	for i := range tokens {
+		tokens[i].Start -= from
+		tokens[i].End -= from
 	}
 	return part{l.text[from:to], tokens, from, l.text[to:]}
 }
@@ -159,19 +160,19 @@ func hasBlock(text string, tokens []Token) bool {
 }
 
 // parseStatement reads one statement: a gateway command, a tree, a recogniser's find, or tokens.
-func parseStatement(p part, r Reading, nesting int) (*Statement, error) {
-	st := &Statement{Text: p.text, Tokens: p.tokens, Tier: TierTokens}
+func parseStatement(st *Statement, p part, r Reading, nesting int) error {
+	st.Text, st.Tokens, st.Tier = p.text, p.tokens, TierTokens
 	command, err := parseCommand(p.text, p.tokens)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	if command != nil {
 		st.Command, st.Kind, st.Tier = command, "command", TierTree
-		return st, nil
+		return nil
 	}
 	st.Kind = kindOf(st)
 	readStatement(st, r, nesting)
-	return st, nil
+	return nil
 }
 
 // readStatement fills in what can be understood of st.

@@ -162,10 +162,10 @@ func (s *scan) expression(text string) (ast.StmtNode, bool) {
 // recogniseFirst reads statements that the tree parser misreads, or whose tree leaves out what
 // counts. It tells whether st is understood.
 func recogniseFirst(st *Statement, r Reading, nesting int) bool {
-	s := &scan{st: st, r: r, nesting: nesting}
 	if len(st.Tokens) == 0 || st.Tokens[0].Kind != Word || st.Tokens[0].is(st.Text, "SELECT") {
 		return false
 	}
+	s := &scan{st: st, r: r, nesting: nesting}
 	first := strings.ToUpper(st.Tokens[0].text(st.Text))
 	f, ok := firstWords[first]
 	if !ok {

@@ -60,14 +60,29 @@ func Resolve(ctx context.Context, st *parser.Statement, rd parser.Reading, sc Sc
 func (b *Bound) read() map[string]struct{} {
 	t := tracers.Get().(*tracer)
 	*t = tracer{
+		sources: sourceSet{list: t.sources.list[:0]}, sinks: distinct[Sink]{list: t.sinks.list[:0]},
 		b: b, g: &Graph{Kind: b.statement.Kind, Tier: b.statement.Tier},
 		reading: b.reading, schema: b.scope.Schema,
 	}
 	b.graph = t.trace()
 	missing := t.missing
-	*t = tracer{} // the graph keeps its lists
-	tracers.Put(t)
+	t.release()
 	return missing
+}
+
+// release puts a tracer back, with the lists that no graph keeps.
+func (t *tracer) release() {
+	sources, sinks := t.sources.list, t.sinks.list
+	clear(sources)
+	clear(sinks)
+	*t = tracer{}
+	if cap(sources) <= 4*lookedThrough {
+		t.sources.list = sources[:0]
+	}
+	if cap(sinks) <= 4*lookedThrough {
+		t.sinks.list = sinks[:0]
+	}
+	tracers.Put(t)
 }
 
 // tracers are reused: one is larger than what most statements need besides.

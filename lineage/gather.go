@@ -42,49 +42,45 @@ func (s *distinct[T]) drop(gone func(T) bool) {
 // source is what a statement reads; explicit if some of it is copied.
 type source struct {
 	Source
-	key      sourceKey
 	explicit bool
-}
-
-// sourceKey tells sources apart.
-type sourceKey struct {
-	kind      SourceKind
-	object    Object
-	name, via string
 }
 
 // sourceSet keeps each source once.
 type sourceSet struct {
 	list  []source
-	index map[sourceKey]int
+	index map[string]int
 }
 
 func (s *sourceSet) add(from Source, explicit bool) {
-	key := sourceKey{from.Kind, from.Object, from.Name, viaKey(from.Via)}
-	at := s.find(key)
+	at := s.find(&from)
 	if at < 0 {
 		at = len(s.list)
-		s.list = append(s.list, source{Source: from, key: key})
+		s.list = append(s.list, source{Source: from})
 		if s.index != nil {
-			s.index[key] = at
+			s.index[from.key()] = at
 		} else if at > lookedThrough {
-			s.index = make(map[sourceKey]int, 4*lookedThrough)
+			s.index = make(map[string]int, 4*lookedThrough)
 			for i := range s.list {
-				s.index[s.list[i].key] = i
+				s.index[s.list[i].key()] = i
 			}
 		}
 	}
 	s.list[at].explicit = s.list[at].explicit || explicit
 }
 
-func (s *sourceSet) find(key sourceKey) int {
+func (s *sourceSet) find(from *Source) int {
 	if s.index != nil {
-		if at, is := s.index[key]; is {
+		if at, is := s.index[from.key()]; is {
 			return at
 		}
 		return -1
 	}
-	return slices.IndexFunc(s.list, func(have source) bool { return have.key == key })
+	for i := range s.list {
+		if compareSources(&s.list[i].Source, from) == 0 {
+			return i
+		}
+	}
+	return -1
 }
 
 // dropFrom takes out those behind the first n that gone tells of.
@@ -98,27 +94,24 @@ func (s *sourceSet) dropFrom(n int, gone func(*source) bool) {
 	s.list, s.index = kept, nil
 }
 
-func viaKey(via []Object) string {
-	switch len(via) {
-	case 0:
-		return ""
-	case 1:
-		return via[0].String()
-	}
-	var b strings.Builder
-	for _, o := range via {
-		b.WriteString(o.String())
-		b.WriteByte(' ')
-	}
-	return b.String()
-}
-
 func compareObjects(a, b Object) int {
-	return cmp.Or(strings.Compare(a.Schema, b.Schema), strings.Compare(a.Name, b.Name))
+	if c := strings.Compare(a.Schema, b.Schema); c != 0 {
+		return c
+	}
+	return strings.Compare(a.Name, b.Name)
 }
 
-func compareSources(a, b *sourceKey) int {
-	return cmp.Or(cmp.Compare(a.kind, b.kind), compareObjects(a.object, b.object), strings.Compare(a.name, b.name), strings.Compare(a.via, b.via))
+func compareSources(a, b *Source) int {
+	if c := cmp.Compare(a.Kind, b.Kind); c != 0 {
+		return c
+	}
+	if c := compareObjects(a.Object, b.Object); c != 0 {
+		return c
+	}
+	if c := strings.Compare(a.Name, b.Name); c != 0 || len(a.Via)+len(b.Via) == 0 {
+		return c
+	}
+	return slices.CompareFunc(a.Via, b.Via, compareObjects)
 }
 
 func compareSinks(a, b Sink) int {
@@ -143,8 +136,12 @@ func (t *tracer) finish() *Graph {
 		// Nothing comes to rest, but messages tell about what was read (DO).
 		t.carrierSink("diagnostics")
 	}
-	slices.SortFunc(t.sources.list, func(a, b source) int { return compareSources(&a.key, &b.key) })
-	slices.SortFunc(t.sinks.list, compareSinks)
+	if len(t.sources.list) > 1 {
+		slices.SortFunc(t.sources.list, func(a, b source) int { return compareSources(&a.Source, &b.Source) })
+	}
+	if len(t.sinks.list) > 1 {
+		slices.SortFunc(t.sinks.list, compareSinks)
+	}
 	slices.SortFunc(t.writes.list, compareWrites)
 	slices.SortFunc(t.names.list, compareObjects)
 	slices.SortFunc(t.looks.list, compareObjects)
@@ -154,6 +151,9 @@ func (t *tracer) finish() *Graph {
 	for i := range t.sources.list {
 		s := &t.sources.list[i]
 		if s.Kind == TableSource && (len(g.Reads) == 0 || g.Reads[len(g.Reads)-1] != s.Object) {
+			if g.Reads == nil {
+				g.Reads = make([]Object, 0, len(t.sources.list)-i)
+			}
 			g.Reads = append(g.Reads, s.Object)
 		}
 		for _, k := range t.sinks.list {
@@ -168,6 +168,7 @@ func (t *tracer) finish() *Graph {
 			g.Carriers = append(g.Carriers, k.Name)
 		}
 	}
+	t.sources.index, t.sinks.index = nil, nil
 	g.Writes, g.Names, g.Structure = t.writes.list, t.names.list, t.looks.list
 	slices.Sort(g.Opaque)
 	return g

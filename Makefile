@@ -19,8 +19,10 @@ build:
 
 test: setup lint demo-test unit
 
+# TiDB is built from its Go module, once: five to ten minutes of processor time.
 setup:
 	bash scripts/setup.sh
+	bash integration/servers/get-tidb.sh "$${XDG_CACHE_HOME:-$$HOME/.cache}/sluice/tidb" || [ "$${CI:-}" != true ]
 
 lint:
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "gofmt: $$unformatted" >&2; exit 1; fi

@@ -61,7 +61,7 @@ func holdsCanary(seen string) bool {
 // The canary of a protected project is never seen outside: not in results, not in their metadata, not in
 // messages, warnings and insert ids, not in tables, definitions and files.
 func TestSideDoors(t *testing.T) {
-	engines(t, func(t *testing.T, w *world) {
+	before(t, everyKind, func(t *testing.T, w *world) {
 		w.warehouse.Exec(t, "GRANT ALL ON *.* TO "+w.account(t, "alice")) // the warehouse's grants stop nothing
 		owner := w.as(t, "owner", "myprj")
 		owner.do("CREATE TABLE myprj.copy (id INT, v VARCHAR(100))")

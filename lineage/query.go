@@ -29,6 +29,7 @@ func (t *tracer) visit(n ast.Node, direct *cteScope) bool {
 		t.under(n.Query, nil)
 		return false
 	case *ast.TableName:
+		t.pastOf(n.AsOf)
 		t.readName(n, direct)
 		return true // AS OF and TABLESAMPLE hold expressions
 	case *ast.TableNameExpr:

@@ -158,7 +158,10 @@ func (t *tracer) node(n ast.StmtNode, e *parser.Extra) {
 		if reachOf(n.DBName, "") == forbidden {
 			t.forbid(Object{n.DBName, ""})
 		}
-	case *ast.BeginStmt, *ast.CommitStmt, *ast.RollbackStmt, *ast.SavepointStmt, *ast.ReleaseSavepointStmt,
+	case *ast.BeginStmt:
+		t.pastOf(n.AsOf)
+		t.expr(n)
+	case *ast.CommitStmt, *ast.RollbackStmt, *ast.SavepointStmt, *ast.ReleaseSavepointStmt,
 		*ast.FlushStmt, *ast.KillStmt, *ast.HelpStmt, *ast.UnlockTablesStmt, *ast.SetPwdStmt, *ast.SetRoleStmt,
 		*ast.SetDefaultRoleStmt, *ast.CreateUserStmt, *ast.AlterUserStmt, *ast.DropUserStmt, *ast.RenameUserStmt,
 		*ast.GrantStmt, *ast.GrantRoleStmt, *ast.GrantProxyStmt, *ast.RevokeStmt, *ast.RevokeRoleStmt,
@@ -201,6 +204,7 @@ func (t *tracer) set(n *ast.SetStmt) {
 			t.assign(v.Name, v.Value)
 		case v.IsSystem || !strings.HasPrefix(v.Name, "@") && v.IsGlobal:
 			t.assign(v.Name, v.Value)
+			t.pastBy(v.Name, v.Value)
 			if _, literal := parser.LiteralText(v.Value); v.Value != nil && !literal && !t.isLocal(v.Name) {
 				t.carrierSink("@@" + strings.ToLower(v.Name))
 				t.settingFrom(v.IsGlobal)

@@ -216,6 +216,9 @@ func private(what string) func(*scan) bool {
 
 // recogniseControl reads statements that move no data of tables. A subquery would: none has one.
 func recogniseControl(s *scan) bool {
+	if s.is("START", "TRANSACTION") && s.has(0, len(s.st.Tokens), "TIMESTAMP") {
+		return false // TiDB's AS OF TIMESTAMP counts
+	}
 	s.st.Extra.Control = true
 	return s.left(1, len(s.st.Tokens))
 }

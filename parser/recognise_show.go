@@ -23,6 +23,10 @@ func recogniseShow(s *scan) bool {
 			return true
 		}
 	}
+	if s.is("TABLE") && s.has(0, len(s.st.Tokens), "REGIONS") {
+		s.st.Extra.Private = "SHOW TABLE … REGIONS, which shows keys of rows"
+		return true
+	}
 	switch {
 	case s.is("PROCESSLIST"):
 		s.st.Kind = "show processlist"

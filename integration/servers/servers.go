@@ -1,4 +1,4 @@
-// Package servers starts real servers for tests: MariaDB, MySQL and Redis, each on a free loopback port in a
+// Package servers starts real servers for tests: MariaDB, MySQL, TiDB and Redis, each on a free loopback port in a
 // temporary folder. What a test started is stopped when the test ends, and dies with the test process.
 //
 // Under CI=true a server that cannot be had fails the test; otherwise the test is skipped with the reason.

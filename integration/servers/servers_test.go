@@ -8,7 +8,7 @@ import (
 
 // Each server starts, answers and stops.
 func TestServers(t *testing.T) {
-	for name, start := range map[string]func(testing.TB, ...string) *servers.Server{"MariaDB": servers.MariaDB, "MySQL": servers.MySQL} {
+	for name, start := range map[string]func(testing.TB, ...string) *servers.Server{"MariaDB": servers.MariaDB, "MySQL": servers.MySQL, "TiDB": servers.TiDB} {
 		t.Run(name, func(t *testing.T) {
 			s := start(t)
 			db := s.Root(t)

@@ -1,0 +1,60 @@
+package servers
+
+import (
+	"bytes"
+	_ "embed"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+)
+
+// getTiDB builds TiDB from its Go module, whose checksums are tidbSums.
+//
+//go:embed get-tidb.sh
+var getTiDB []byte
+
+//go:embed tidb.sum
+var tidbSums []byte
+
+// TiDB starts a TiDB of its own for the test, with its storage in process; root has no password on the socket.
+// The server is built once and kept in the cache folder: `make setup` does it before tests that wait for it.
+func TiDB(t testing.TB, args ...string) *Server {
+	t.Helper()
+	daemon := tidbServer(t)
+	dir := scratch(t)
+	port := FreePort(t)
+	socket := filepath.Join(dir, "s.sock")
+	all := append([]string{"-store=unistore", "-path=" + filepath.Join(dir, "data"), "-host=127.0.0.1", "-P=" + strconv.Itoa(port), "-socket=" + socket,
+		"-report-status=false", "-log-file=" + filepath.Join(dir, "tidb.log"), "-temp-dir=" + filepath.Join(dir, "tmp")}, args...)
+	s := start(t, "TiDB", dir, func() error { return ping(socket) }, daemon, all...)
+	s.Addr, s.Socket = "127.0.0.1:"+strconv.Itoa(port), socket
+	return s
+}
+
+func tidbServer(t testing.TB) string {
+	t.Helper()
+	installing.Lock()
+	defer installing.Unlock()
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		cache = filepath.Join(os.TempDir(), "cache")
+	}
+	dir := filepath.Join(cache, "sluice", "tidb")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range map[string][]byte{"get-tidb.sh": getTiDB, "tidb.sum": tidbSums} {
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var out bytes.Buffer
+	cmd := exec.Command("bash", filepath.Join(dir, "get-tidb.sh"), dir)
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Run(); err != nil {
+		missing(t, "build TiDB: %v\n%s", err, out.String())
+	}
+	return filepath.Join(dir, "tidb-server")
+}

@@ -12,7 +12,7 @@ FUZZTIME ?= 30s
 TOGGLES ?= 1500
 DEMO := go run -C cmd/demo -tags gms_pure_go .
 
-.PHONY: build test setup lint unit demo-test demo bench test-compose fuzz soak coverage-sql clean
+.PHONY: build test setup lint unit demo-test demo bench test-compose fuzz soak soak-wire coverage-sql clean
 
 build:
 	go build -ldflags '$(LDFLAGS)' -o bin/proxy ./cmd/proxy
@@ -54,6 +54,10 @@ fuzz:
 # The long form of the promise, raced.
 soak:
 	SLUICE_TOGGLES=$(TOGGLES) go test -race -run Promise -v -timeout 2h -count 1 ./integration
+
+# The long forms of what is measured on the wire: 10,000 sessions, gigabytes, the driver suite's long packets.
+soak-wire:
+	SLUICE_SOAK=1 go test -run 'IdleMemory|StreamMemory|DriverSuite' -v -timeout 1h -count 1 ./integration
 
 # What share of the statements of MariaDB's own test suite is read and decided; writes docs/coverage.md.
 coverage-sql:

@@ -15,6 +15,9 @@ import (
 // found out, judged, and what was judged is what runs (contract 2). It reports false when it answered.
 func (s *Session) dynamic(ctx context.Context, t *trip) (bool, error) {
 	d := t.graph.Effects.Dynamic
+	if (d.Verb == "prepare" || d.Verb == "execute") && !plainStatement(d.Name) {
+		return s.foldedName(t), nil
+	}
 	switch d.Verb {
 	case "deallocate":
 		return true, nil
@@ -101,6 +104,9 @@ func (s *Session) innerGraph(ctx context.Context, text string) (*lineage.Script,
 
 // refuseInner refuses a text that cannot be read, while anything is protected.
 func (s *Session) refuseInner(ctx context.Context, t *trip, err error) error {
+	if d := t.graph.Effects.Dynamic; d != nil && d.Verb == "prepare" {
+		s.state.forgetNamed(d.Name) // where it is forwarded, the name stands for this text
+	}
 	g := *t.graph
 	g.Refused = strings.ToUpper(g.Kind) + ": " + err.Error()
 	g.Effects.Dynamic = nil
@@ -132,8 +138,8 @@ func isVariable(expression string) bool {
 // executeNamed judges EXECUTE by the text that PREPARE named.
 func (s *Session) executeNamed(ctx context.Context, t *trip, d *parser.Dynamic) (bool, error) {
 	n := s.state.named[d.Name]
-	if n == nil && !s.state.strange {
-		return true, nil // the warehouse knows none of that name either, and says so
+	if n == nil && !s.state.strange && len(s.state.named) == 0 {
+		return true, nil // the warehouse knows none either, and says so
 	}
 	if n == nil {
 		g := *t.graph
@@ -170,6 +176,23 @@ func sources(g *lineage.Graph) []lineage.Source {
 // rowKinds are statements whose text, if it is made of data, comes out as rows or not at all. All others leave
 // names, comments, settings behind that anybody can read.
 var rowKinds = map[string]bool{"select": true, "insert": true, "replace": true, "update": true, "delete": true, "call": true, "do": true}
+
+// plainStatement tells whether a statement's name is the same to every server: MySQL takes é for e and drops spaces
+// behind a name, MariaDB does not.
+func plainStatement(name string) bool {
+	return strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789_$") == ""
+}
+
+// foldedName refuses PREPARE and EXECUTE of another name. Where they are forwarded, while nothing is protected, the names
+// known so far may stand for other texts from now on.
+func (s *Session) foldedName(t *trip) bool {
+	s.state.named, s.state.strange = nil, true
+	g := *t.graph
+	g.Refused = strings.ToUpper(g.Kind) + ": name the statement in ASCII letters, digits, _ and $; servers differ over which other names are the same"
+	g.Effects.Dynamic = nil
+	t.graph = &g
+	return true
+}
 
 // joined is the graph of running inner with what outer brings along: the values of USING and the data that the
 // text is made of may flow wherever inner writes and into its messages, and INTO takes what inner gives.
@@ -235,6 +258,9 @@ func (s *Session) settleNamed(t *trip) {
 	d := t.graph.Effects.Dynamic
 	if d == nil {
 		return
+	}
+	if code := t.outcome.code; !t.succeeded && code != wire.ErrParse && code != wire.ErrUnknownStatement {
+		s.state.strange = true // what was interrupted may have left the statement of before
 	}
 	switch {
 	case d.Verb == "deallocate":

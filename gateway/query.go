@@ -259,9 +259,7 @@ func (s *Session) settle(ctx context.Context, t *trip, f *flight) {
 	if e.DropsSchema != "" {
 		s.droppedSchema(e.DropsSchema, t.succeeded)
 	}
-	if t.outcome.code != wire.ErrParse { // else nothing of it ran
-		s.state.strange = s.state.strange || e.Routine || t.graph.Refused != "" || len(t.graph.Opaque) > 0
-	}
+	s.state.strange = s.state.strange || e.Routine || t.graph.Refused != "" || len(t.graph.Opaque) > 0
 	s.state.settleTemporary(e, t.succeeded)
 	s.settleNamed(t)
 	if t.succeeded && t.creates != "" {

@@ -1,6 +1,7 @@
 package lineage
 
 import (
+	"slices"
 	"sort"
 	"strings"
 )
@@ -78,10 +79,25 @@ func ReportOf(g, whole *Graph) Report {
 	switch {
 	case g.Forbidden != "":
 		r.Refused = g.Forbidden
-	case r.Refused == "" && len(g.Opaque) > 0:
-		r.Refused = "cannot be read through: " + strings.Join(g.Opaque, "; ")
+	case r.Refused == "":
+		if dark := darkSources(g); len(dark) > 0 {
+			r.Refused = "cannot be read through: " + strings.Join(dark, "; ")
+		}
 	}
 	return r
+}
+
+// darkSources lists what nobody can say the tables of: what could not be read through, files of the server, statements that
+// move data past all tables.
+func darkSources(g *Graph) []string {
+	out := slices.Clone(g.Opaque)
+	for i := range g.Flows {
+		s := &g.Flows[i].Source
+		if name := s.Name; (s.Kind == OpaqueSource || s.Kind == SystemSource && s.Object == Object{}) && !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out
 }
 
 // names is a set of schema.table names.

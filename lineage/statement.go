@@ -26,6 +26,9 @@ func (t *tracer) statement(st *parser.Statement) {
 		t.sink(Sink{Kind: ResultSink})
 	}
 	if e.Planned && !t.body && !t.g.Effects.Routine {
+		for _, w := range t.writes.list {
+			t.look(w.Object)
+		}
 		t.writes = distinct[Write]{} // a plan changes nothing, but the functions in it may be run to make it
 	}
 }

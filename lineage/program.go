@@ -300,6 +300,13 @@ func (t *tracer) alterEvent(p *parser.Program) {
 }
 
 func (t *tracer) eventBody(schema, name, body string, rd parser.Reading) {
+	// An event may alter itself, or another that alters it.
+	key := "event " + schema + "." + name + " " + body
+	if t.open[key] {
+		return
+	}
+	t.opens(key)
+	defer delete(t.open, key)
 	statements, locals, err := parser.ParseBody(body, rd)
 	if err != nil {
 		t.opaque("event %s: %v", name, err)

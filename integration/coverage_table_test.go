@@ -111,7 +111,7 @@ func (c *coverage) String() string {
 	}
 	row("other kinds", &rest)
 	row("refused by decision: sql_mode ORACLE, MSSQL, DB2 …", &c.foreign)
-	row("refused by decision: text beyond ASCII in sjis, gbk, big5, ujis …", &c.unlexable)
+	row("refused by decision: text beyond ASCII in sjis, gbk, big5 …, names beyond ASCII in sets other than UTF-8", &c.unlexable)
 	b.WriteString("\n| refusals | reason |\n|---|---|\n")
 	reasons := make([]string, 0, len(c.reasons))
 	for r := range c.reasons {

@@ -178,7 +178,7 @@ type judgement struct {
 	// policy: it was read, and is refused for what it touches: other people's data, files and tables outside.
 	policy    bool
 	foreign   bool // under a sql_mode that changes the grammar: refused by decision
-	unlexable bool // beyond ASCII in a character set in which a byte of a character may be a quote
+	unlexable bool // text beyond ASCII in a character set in which a byte of a character may be a quote, or a name beyond ASCII in none of Unicode
 }
 
 // judgeAll keeps the statements that the server accepts and decides each.
@@ -293,7 +293,7 @@ func (j *judge) judge(c testCase, mode string) judgement {
 	script, err := parser.Parse(c.sql, rd)
 	if err != nil {
 		out.tier, out.refused = "none", "lexer: "+err.Error()
-		out.unlexable = strings.Contains(err.Error(), "text beyond ASCII cannot be read soundly in it")
+		out.unlexable = strings.Contains(err.Error(), "text beyond ASCII cannot be read soundly in it") || strings.Contains(err.Error(), "a name beyond ASCII needs")
 		return out
 	}
 	if len(script.Statements) != 1 {

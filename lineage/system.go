@@ -19,7 +19,7 @@ const PolicySchema = "sluice"
 var personalSchema = map[string]bool{
 	"processlist": true, "innodb_trx": true, "innodb_locks": true, "innodb_lock_waits": true,
 	"column_statistics": true, "optimizer_trace": true, "profiling": true, "query_cache_info": true,
-	"user_variables": true, "slow_query": true, "cluster_slow_query": true, "cluster_processlist": true,
+	"user_variables": true, "metadata_lock_info": true, "slow_query": true, "cluster_slow_query": true, "cluster_processlist": true,
 	"tidb_trx": true, "cluster_tidb_trx": true, "deadlocks": true, "cluster_deadlocks": true,
 	"data_lock_waits": true, "statements_summary": true, "statements_summary_history": true,
 	"cluster_statements_summary": true, "cluster_statements_summary_history": true,
@@ -37,6 +37,31 @@ var sharedPerformance = map[string]bool{
 	"performance_timers": true, "user_defined_functions": true, "log_status": true,
 	"replication_connection_status": true, "replication_applier_status": true, "replication_group_members": true,
 	"tls_channel_status": true, "session_account_connect_attrs": true, "component_scheduler_tasks": true,
+	// Instances, waits, stages and counters: names of objects and figures, no statement's text and no value (metadata_locks
+	// shows names that GET_LOCK was given).
+	"accounts": true, "hosts": true, "users": true, "host_cache": true, "cond_instances": true, "mutex_instances": true,
+	"rwlock_instances": true, "file_instances": true, "socket_instances": true, "table_handles": true,
+	"events_waits_current": true, "events_waits_history": true, "events_waits_history_long": true,
+	"events_stages_current": true, "events_stages_history": true, "events_stages_history_long": true,
+	"setup_timers": true, "setup_meters": true, "setup_metrics": true, "setup_loggers": true, "objects_summary_global_by_type": true,
+	"replication_group_member_stats": true, "binary_log_transaction_compression_stats": true,
+}
+
+// sharedSummaries are the beginnings of names of performance_schema whose tables count; those by digest show texts.
+var sharedSummaries = []string{
+	"events_waits_summary_", "events_stages_summary_", "events_transactions_summary_", "events_errors_summary_",
+	"events_statements_summary_by_account_", "events_statements_summary_by_host_", "events_statements_summary_by_thread_",
+	"events_statements_summary_by_user_", "events_statements_summary_global_", "file_summary_", "socket_summary_",
+	"memory_summary_", "table_io_waits_summary_", "table_lock_waits_summary_", "status_by_",
+}
+
+func isSummary(name string) bool {
+	for _, prefix := range sharedSummaries {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
 }
 
 // sharedMySQL are the tables of mysql that hold accounts, programs and figures; the rest are logs,
@@ -49,7 +74,7 @@ var sharedMySQL = map[string]bool{
 	"time_zone": true, "time_zone_name": true, "time_zone_transition": true,
 	"time_zone_transition_type": true, "time_zone_leap_second": true, "innodb_table_stats": true,
 	"innodb_index_stats": true, "gtid_executed": true, "engine_cost": true, "server_cost": true,
-	"component": true, "password_history": true, "tidb": true, "global_variables": true,
+	"component": true, "password_history": true, "table_stats": true, "index_stats": true, "gtid_slave_pos": true, "tidb": true, "global_variables": true,
 }
 
 // reachOf classes a table by its schema. Unknown tables of system schemas count as personal.
@@ -65,7 +90,7 @@ func reachOf(schema, table string) reach {
 		}
 		return metadata
 	case "performance_schema":
-		if sharedPerformance[n] {
+		if sharedPerformance[n] || isSummary(n) {
 			return metadata
 		}
 		return personal

@@ -1,6 +1,8 @@
 package enforcement
 
 import (
+	"slices"
+
 	"sluice/lineage"
 )
 
@@ -39,7 +41,7 @@ type judge struct {
 func (s *Snapshot) decide(d *Decision, r *Request, explain bool) {
 	*d = Decision{
 		Effect: Permit, Revision: s.policy.Revision, Cap: noCap,
-		Reasons: d.Reasons[:0], Seals: d.Seals[:0],
+		Reasons: d.Reasons[:0], Seals: d.Seals[:0], Views: d.Views[:0],
 	}
 	j := judge{s: s, d: d, r: r, session: s.ProjectOf(r.Schema), explain: explain}
 	g := r.Graph
@@ -88,6 +90,7 @@ func (j *judge) finish() {
 	}
 	if d.Effect != Permit {
 		d.Cap, d.CapProject, d.Guarded, d.Seals = -1, "", false, d.Seals[:0]
+		d.Views = d.Views[:0]
 		return
 	}
 	if j.s.protected > 0 {
@@ -266,6 +269,9 @@ func (j *judge) table(f *lineage.Flow, a *asking) {
 	if v.seal != nil {
 		j.relies(SealUse{Project: name, Seal: v.seal})
 	}
+	if v.view != nil && !slices.Contains(j.d.Views, v.view) {
+		j.d.Views = append(j.d.Views, v.view)
+	}
 	j.permit(r, true)
 	j.show(f, p, a)
 	if (v.rule == ByPackage || v.rule == ByTrust) && a.project == j.session {
@@ -300,6 +306,7 @@ type verdict struct {
 	rule   Rule
 	detail string
 	seal   *Seal
+	view   *SharedView
 }
 
 func (v *verdict) permits() bool {
@@ -314,7 +321,7 @@ func (v *verdict) permits() bool {
 func (s *Snapshot) rule(name string, p *project, src *lineage.Source, a *asking) verdict {
 	if a.project != "" {
 		if k := s.sharedBy(name, p, src, a); k != nil {
-			return verdict{rule: ByPackage, detail: k.detail}
+			return verdict{rule: ByPackage, detail: k.pkg.detail, view: k.view}
 		}
 		if p.trusts(a.project) {
 			return verdict{rule: ByTrust}
@@ -328,7 +335,7 @@ func (s *Snapshot) rule(name string, p *project, src *lineage.Source, a *asking)
 }
 
 // sharedBy looks for a package with the source or with a view of the same project that it is read through.
-func (s *Snapshot) sharedBy(name string, p *project, src *lineage.Source, a *asking) *sharedPackage {
+func (s *Snapshot) sharedBy(name string, p *project, src *lineage.Source, a *asking) *share {
 	if len(p.packages.packages) == 0 {
 		return nil
 	}

@@ -134,6 +134,8 @@ type Decision struct {
 	// Seals are the sealed clauses that this permit rests on: drift past the gateway is to be
 	// checked before it is used.
 	Seals []SealUse
+	// Views are the shared views that this permit rests on: what they mean is to be compared with what was shared.
+	Views []*SharedView
 	// Recorded: the decision is worth an audit entry (contract 7).
 	Recorded bool
 }

@@ -21,6 +21,13 @@ type share struct {
 	// schema and pattern limit a share with a wildcard.
 	schema, pattern string
 	uses            use
+	view            *SharedView // nil for what has no definition that could change
+}
+
+// SharedView is a view of a package with the digest of what it was when it was added.
+type SharedView struct {
+	PackageUse
+	Definition string
 }
 
 // sharedPackage is a package with those who may use it.
@@ -67,12 +74,17 @@ func (s *Snapshot) shareItem(x *shares, name string, pkg *sharedPackage, item *I
 	}
 	for _, t := range s.tables(name, resourceForm+name+"/tables/"+item.Name) {
 		if t.wild {
-			x.wild = append(x.wild, share{pkg, t.schema, t.name, uses})
+			x.wild = append(x.wild, share{pkg: pkg, schema: t.schema, pattern: t.name, uses: uses})
 			continue
 		}
 		o := lineage.Object{Schema: t.schema, Name: t.name}
-		x.literal[o] = append(x.literal[o], share{pkg: pkg, uses: uses})
-		s.shared[o] = append(s.shared[o], PackageUse{Project: name, Package: pkg.name, Item: item.Name, Object: o})
+		one := share{pkg: pkg, uses: uses}
+		place := PackageUse{Project: name, Package: pkg.name, Item: item.Name, Object: o}
+		if item.Definition != "" {
+			one.view = &SharedView{place, item.Definition}
+		}
+		x.literal[o] = append(x.literal[o], one)
+		s.shared[o] = append(s.shared[o], place)
 	}
 }
 
@@ -113,18 +125,18 @@ func (k *sharedPackage) allows(project string) bool {
 	return ok
 }
 
-// find gives the first package that shares an object for what is asked; nil when none does.
-func (x *shares) find(o lineage.Object, a *asking) *sharedPackage {
+// find gives the first share of an object for what is asked; nil when there is none.
+func (x *shares) find(o lineage.Object, a *asking) *share {
 	literal := x.literal[o]
 	for i := range literal {
 		if k := &literal[i]; k.uses&useRead != 0 && k.pkg.permits(a.project, a.subject) {
-			return k.pkg
+			return k
 		}
 	}
 	for i := range x.wild {
 		k := &x.wild[i]
 		if k.uses&useRead != 0 && k.schema == o.Schema && glob(k.pattern, o.Name, false) && k.pkg.permits(a.project, a.subject) {
-			return k.pkg
+			return k
 		}
 	}
 	return nil

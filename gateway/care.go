@@ -14,7 +14,7 @@ func (s *Session) needsCare(f *flight) bool {
 	if f.preparing {
 		return false
 	}
-	return len(f.decision.Seals) > 0 || len(f.graph.Effects.Definitions) > 0 || overtakes(f)
+	return len(f.decision.Seals) > 0 || len(f.decision.Views) > 0 || len(f.graph.Effects.Definitions) > 0 || overtakes(f)
 }
 
 // overtakes tells whether a statement breaks seals or takes objects out of packages.
@@ -48,6 +48,17 @@ func (s *Session) care(ctx context.Context, f *flight, verified *map[*enforcemen
 			*verified = make(map[*enforcement.Seal]bool)
 		}
 		(*verified)[use.Seal] = true
+	}
+	for _, use := range f.decision.Views {
+		same, err := s.g.Commander.SameView(ctx, use, s.environment())
+		switch {
+		case err != nil:
+			s.g.Log.Warn("compare a shared view", "view", use.Object, "error", err)
+			s.deny(f, enforcement.NotUnderstood, "a view that a package shares could not be compared with what was shared")
+			return false, nil
+		case !same:
+			return true, s.g.Commander.ViewChanged(ctx, use)
+		}
 	}
 	if overtakes(f) {
 		if f.text != nil {

@@ -302,7 +302,9 @@ func (r *commandRun) addToPackage(c parser.AddToPackage) (*Answer, error) {
 			if def != nil {
 				found = true
 				if def.Kind == catalog.View {
-					item.Definition = audit.Digest(def.Definition)
+					if item.Definition, err = r.viewDigest(r.ctx, r.env, def); err != nil {
+						return nil, err
+					}
 				}
 			}
 		}

@@ -45,7 +45,7 @@ func TestLexerDifferential(t *testing.T) {
 			d.golden("../parser/testdata/comments.txt")
 			d.golden("../parser/testdata/quotes.txt")
 			until := time.Now().Add(long)
-			for round := 0; round < 600 || time.Now().Before(until); round++ {
+			for round := 0; round < 400 || time.Now().Before(until); round++ {
 				d.round(200)
 				if t.Failed() {
 					break

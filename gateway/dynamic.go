@@ -259,7 +259,7 @@ func (s *Session) settleNamed(t *trip) {
 	if d == nil {
 		return
 	}
-	if code := t.outcome.code; !t.succeeded && code != wire.ErrParse && code != wire.ErrUnknownStatement {
+	if code := t.outcome.code; !t.succeeded && (d.Verb == "prepare" || d.Verb == "deallocate") && code != wire.ErrParse && code != wire.ErrUnknownStatement {
 		s.state.strange = true // what was interrupted may have left the statement of before
 	}
 	switch {

@@ -16,7 +16,7 @@ func TestOracleMetadataLocks(t *testing.T) {
 	w := newOracleWorld(t)
 	g := &generator{random: w.random, variables: true, sequences: true, effects: true}
 	seen, graphNames, unlocked := oracleTally{}, 0, 0
-	statements := statementsOf(t, 2500)
+	statements := statementsOf(t, 3000)
 	for i := range statements {
 		if i%200 == 0 {
 			w.reset()

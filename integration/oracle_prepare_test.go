@@ -27,7 +27,7 @@ func TestOraclePrepare(t *testing.T) {
 	}
 	g := &generator{random: w.random, variables: true, lonely: true}
 	seen, have := oracleTally{}, []string(nil)
-	statements := statementsOf(t, 2000)
+	statements := statementsOf(t, 1000)
 	for n := range statements {
 		w.use(g.one("oa", "ob", "oc"))
 		g.schema = w.schema

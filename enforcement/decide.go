@@ -274,7 +274,7 @@ func (j *judge) table(f *lineage.Flow, a *asking) {
 	}
 	j.permit(r, true)
 	j.show(f, p, a)
-	if (v.rule == ByPackage || v.rule == ByTrust) && a.project == j.session {
+	if (v.rule == ByPackage || v.rule == ByTrust || v.anySink && a.task == SQL && !a.download) && a.project == j.session {
 		j.seen = visible{&f.Source, true} // what may come into the session project may be shown there
 	}
 }
@@ -307,6 +307,8 @@ type verdict struct {
 	detail string
 	seal   *Seal
 	view   *SharedView
+	// anySink: what excepted it asks for the sink's project, not for its kind or table.
+	anySink bool
 }
 
 func (v *verdict) permits() bool {
@@ -375,7 +377,7 @@ func (s *Snapshot) excepted(name string, p *project, src *lineage.Source, a *ask
 	case m.deny != nil:
 		return verdict{rule: DeniedByException, detail: m.deny.detail}
 	case m.allow != nil:
-		v := verdict{rule: ByException, detail: m.allow.detail}
+		v := verdict{rule: ByException, detail: m.allow.detail, anySink: m.allow.anySink && !p.exceptions.denies}
 		if m.allow.seal != nil {
 			v.seal = m.allow.seal.seal
 		}

@@ -39,6 +39,7 @@ type clause struct {
 	who        accounts
 	conditions []Condition
 	detail     string
+	anySink    bool // no condition asks for the kind of sink or the table
 }
 
 // sealState says whether a sealed clause may be used for a table.
@@ -96,7 +97,11 @@ func (s *Snapshot) index(name string, of *Project, p *ExceptionPolicy) exception
 		x.denies = x.denies || !st.Allow
 		c := &clause{
 			number: st.Number, allow: st.Allow, uses: st.uses, conditions: s.conditions(st),
-			who: s.options.accounts(st.Principals), detail: fmt.Sprintf("exception statement %d", st.Number),
+			who: s.options.accounts(st.Principals), detail: fmt.Sprintf("exception statement %d", st.Number), anySink: true,
+		}
+		for j := range c.conditions {
+			key := c.conditions[j].Key
+			c.anySink = c.anySink && key != keyTargetKind && key != keyTargetTable
 		}
 		places := len(st.Resources) * len(c.who.literal)
 		for _, resource := range st.Resources {

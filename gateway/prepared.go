@@ -174,18 +174,24 @@ func (s *Session) preparedGraph(ctx context.Context, p *prepared) (*lineage.Grap
 // unknownStatement answers in the warehouse's words, without asking it: a statement that SQL PREPARE made has an
 // id there too, and is not to be run by it.
 func (s *Session) unknownStatement(id uint32) error {
-	given := map[parser.Flavor]string{parser.MySQL: "mysql_stmt_precheck", parser.TiDB: "stmt_execute"}[s.state.reading.Dialect.Flavor]
-	if given == "" {
-		given = "mysqld_stmt_execute"
+	switch s.state.reading.Dialect.Flavor {
+	case parser.TiDB:
+		return s.sayError(wire.ErrUnknown, "HY000", fmt.Sprintf("ERROR 1243 (HY000): Unknown prepared statement handler %d given to stmt_execute", id))
+	case parser.MySQL:
+		return s.sayError(wire.ErrUnknownStatement, "HY000", fmt.Sprintf("Unknown prepared statement handler (%d) given to mysql_stmt_precheck", id))
+	default:
+		return s.sayError(wire.ErrUnknownStatement, "HY000", fmt.Sprintf("Unknown prepared statement handler (%d) given to mysqld_stmt_execute", id))
 	}
-	return s.sayError(wire.ErrUnknownStatement, "HY000", fmt.Sprintf("Unknown prepared statement handler (%d) given to %s", id, given))
 }
 
 // malformed answers a command that is too short for what it says.
 func (s *Session) malformed() error {
-	message := "Malformed communication packet"
-	if s.state.reading.Dialect.Flavor != parser.MariaDB {
-		message += "."
+	switch s.state.reading.Dialect.Flavor {
+	case parser.TiDB:
+		return s.sayError(wire.ErrUnknown, "HY000", "malform packet error")
+	case parser.MySQL:
+		return s.sayError(wire.ErrMalformedPacket, "HY000", "Malformed communication packet.")
+	default:
+		return s.sayError(wire.ErrMalformedPacket, "HY000", "Malformed communication packet")
 	}
-	return s.sayError(wire.ErrMalformedPacket, "HY000", message)
 }

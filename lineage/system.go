@@ -15,18 +15,43 @@ const (
 // PolicySchema is the schema that holds the policy; no client statement reaches it.
 const PolicySchema = "sluice"
 
-// personalSchema are the tables of information_schema that show texts, values or samples.
-var personalSchema = map[string]bool{
-	"processlist": true, "innodb_trx": true, "innodb_locks": true, "innodb_lock_waits": true,
-	"column_statistics": true, "optimizer_trace": true, "profiling": true, "query_cache_info": true,
-	"user_variables": true, "metadata_lock_info": true, "slow_query": true, "cluster_slow_query": true, "cluster_processlist": true,
-	"tidb_trx": true, "cluster_tidb_trx": true, "deadlocks": true, "cluster_deadlocks": true,
-	"data_lock_waits": true, "statements_summary": true, "statements_summary_history": true,
-	"cluster_statements_summary": true, "cluster_statements_summary_history": true,
-	"statements_summary_evicted": true, "cluster_statements_summary_evicted": true, "cluster_log": true,
-	"tidb_statements_stats": true, "cluster_tidb_statements_stats": true, "query_response_time": true,
-	"system_variables_history": true, "tidb_index_usage": false, "memory_usage_ops_history": true,
-	"cluster_memory_usage_ops_history": true, "mysql_firewall_whitelist": true, "queries": true, "spider_alloc_mem": false,
+// sharedSchema are the tables of information_schema that show definitions, settings and figures. All others, also those
+// that a newer server or a plugin brings along, may show statements, values or samples: process lists, locks,
+// transactions, histograms, traces, pages, full-text indexes, keys of regions.
+var sharedSchema = nameSet(`
+	all_plugins applicable_roles character_sets check_constraints client_statistics collations
+	collation_character_set_applicability columns column_privileges enabled_roles engines events files
+	geometry_columns global_status global_variables index_statistics innodb_buffer_pool_stats innodb_cmp
+	innodb_cmpmem innodb_cmpmem_reset innodb_cmp_per_index innodb_cmp_per_index_reset innodb_cmp_reset
+	innodb_metrics innodb_sys_columns innodb_sys_datafiles innodb_sys_semaphore_waits innodb_sys_fields
+	innodb_sys_foreign innodb_sys_foreign_cols innodb_sys_indexes innodb_sys_tables innodb_sys_tablespaces
+	innodb_sys_tablestats innodb_sys_virtual innodb_tablespaces_encryption innodb_tablespaces_scrubbing
+	innodb_mutexes keywords key_caches key_column_usage parameters partitions plugins referential_constraints
+	routines schemata schema_privileges session_status session_variables spatial_ref_sys sql_functions statistics
+	system_variables tables tablespaces table_constraints table_privileges table_statistics thread_pool_groups
+	thread_pool_queues thread_pool_stats thread_pool_waits triggers user_privileges user_statistics views
+	periods key_period_usage sequences slave_status optimizer_costs users disks locales catalogs
+	administrable_role_authorizations columns_extensions innodb_cached_indexes innodb_columns innodb_datafiles
+	innodb_fields innodb_foreign innodb_foreign_cols innodb_indexes innodb_session_temp_tablespaces innodb_tables
+	innodb_tablespaces innodb_tablespaces_brief innodb_tablestats innodb_temp_table_info innodb_virtual
+	json_duality_views json_duality_view_columns json_duality_view_links json_duality_view_tables libraries
+	resource_groups role_column_grants role_routine_grants role_table_grants routine_libraries schemata_extensions
+	st_geometry_columns st_spatial_reference_systems st_units_of_measure tablespaces_extensions tables_extensions
+	table_constraints_extensions user_attributes view_routine_usage view_table_usage
+	analyze_status attributes client_errors_summary_by_host client_errors_summary_by_user
+	client_errors_summary_global cluster_config cluster_hardware cluster_info cluster_load cluster_memory_usage
+	cluster_systeminfo cluster_tidb_index_usage memory_usage metrics_summary metrics_summary_by_label
+	metrics_tables placement_policies table_storage_stats tidb_check_constraints tidb_indexes tidb_index_usage
+	tidb_servers_info tiflash_indexes tiflash_replica tiflash_segments tiflash_tables tikv_region_peers
+	tikv_store_status variables_info
+`)
+
+func nameSet(list string) map[string]bool {
+	set := map[string]bool{}
+	for name := range strings.FieldsSeq(list) {
+		set[name] = true
+	}
+	return set
 }
 
 // sharedPerformance are the tables of performance_schema that tools read and that show settings and counters.
@@ -85,10 +110,10 @@ func reachOf(schema, table string) reach {
 	s, n := strings.ToLower(schema), strings.ToLower(table)
 	switch s {
 	case "information_schema":
-		if personalSchema[n] || strings.HasPrefix(n, "innodb_ft_") || strings.HasPrefix(n, "innodb_buffer_page") || strings.HasPrefix(n, "tidb_hot") || strings.HasPrefix(n, "inspection_") {
-			return personal
+		if n == "" || sharedSchema[n] {
+			return metadata
 		}
-		return metadata
+		return personal
 	case "performance_schema":
 		if sharedPerformance[n] || isSummary(n) {
 			return metadata

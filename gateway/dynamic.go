@@ -138,7 +138,7 @@ func isVariable(expression string) bool {
 // executeNamed judges EXECUTE by the text that PREPARE named.
 func (s *Session) executeNamed(ctx context.Context, t *trip, d *parser.Dynamic) (bool, error) {
 	n := s.state.named[d.Name]
-	if n == nil && !s.state.strange && len(s.state.named) == 0 {
+	if n == nil && !s.state.strange && !s.state.mayName(d.Name) {
 		return true, nil // the warehouse knows none either, and says so
 	}
 	if n == nil {

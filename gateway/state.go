@@ -54,6 +54,16 @@ type named struct {
 	made   []lineage.Source // the data that its text was made of
 }
 
+// mayName tells whether the warehouse may take a name for that of a statement that was prepared.
+func (st *state) mayName(name string) bool {
+	for n := range st.named {
+		if lineage.MayEqual(n, name) {
+			return true
+		}
+	}
+	return false
+}
+
 // forgetNamed drops a name, and all that the warehouse may take for it.
 func (st *state) forgetNamed(name string) {
 	for n := range st.named {

@@ -31,7 +31,7 @@ lint:
 
 # Packages are tested one at a time: servers and the race detector want the machine for themselves.
 unit:
-	go test -race -p 1 -timeout 40m ./...
+	go test -race -p 1 -timeout 70m ./...
 
 demo-test:
 	$(DEMO) --play

@@ -3,6 +3,7 @@ package gateway
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"sluice/gateway/wire"
 	"sluice/lineage"
@@ -28,12 +29,11 @@ func nearInBatch(message string, st *parser.Statement) string {
 }
 
 func quotable(near string) string {
-	for i := range near {
-		if i > nearLimit {
-			return near[:i-1]
-		}
+	end := min(len(near), nearLimit)
+	for end > 0 && end < len(near) && !utf8.RuneStart(near[end]) {
+		end--
 	}
-	return near[:min(len(near), nearLimit)]
+	return near[:end]
 }
 
 // emptyNext tells whether an empty statement follows st in its batch, and what follows from there.

@@ -38,7 +38,7 @@ func (s *Session) dispatch(ctx context.Context, packet []byte) error {
 	case wire.ComStmtFetch:
 		return s.fetch(ctx, packet)
 	case wire.ComStmtSendLongData:
-		if s.ownStatement(packet) {
+		if s.ownStatement(packet) || !s.takesLongData(packet) {
 			return nil
 		}
 		return s.send(packet)
@@ -54,7 +54,12 @@ func (s *Session) dispatch(ctx context.Context, packet []byte) error {
 			return s.sayError(wire.ErrServerShutdown, "08S01", "Server shutdown in progress")
 		}
 		return s.forward(ctx, c, packet, nil, answerOptions{})
-	case wire.ComStatistics, wire.ComDebug, wire.ComRefresh, wire.ComShutdown, wire.ComProcessKill:
+	case wire.ComRefresh:
+		if s.state.reading.Dialect.Flavor == parser.TiDB {
+			return s.unknownCommand() // it answers twice: the second answer would be the next command's
+		}
+		return s.forward(ctx, c, packet, nil, answerOptions{})
+	case wire.ComStatistics, wire.ComDebug, wire.ComShutdown, wire.ComProcessKill:
 		return s.forward(ctx, c, packet, nil, answerOptions{})
 	case wire.ComFieldList:
 		return s.fieldList(ctx, packet)

@@ -109,6 +109,10 @@ func (s *Session) answer(ctx context.Context, command wire.Command, f *flight, o
 			return a.out, err
 		}
 	}
+	if len(a.window.Bytes()) > 0 {
+		// One command is under way at a time: more would be taken for the next one's answer.
+		return a.out, a.unreadable(errors.New("it goes on behind its end"))
+	}
 	s.client.SetSequence(a.walker.Sequence() + 1)
 	a.out.rows = a.walker.Rows()
 	return a.out, nil

@@ -37,6 +37,7 @@ type state struct {
 // prepared is a statement of the binary protocol.
 type prepared struct {
 	id      uint32
+	params  uint16
 	script  *lineage.Script // one statement
 	schema  string          // current schema at PREPARE, which the warehouse keeps resolving by
 	command parser.Command  // a gateway command: it never reached the warehouse

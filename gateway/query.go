@@ -245,6 +245,11 @@ func (s *Session) denied(ctx context.Context, t *trip, f *flight) error {
 func (s *Session) settle(ctx context.Context, t *trip, f *flight) {
 	e := &t.graph.Effects
 	s.state.labels.Absorb(f.graph)
+	if t.succeeded {
+		for _, name := range e.Overwritten {
+			s.state.labels.Clean(name)
+		}
+	}
 	if !e.Diagnostics {
 		s.diagnostics(t, f)
 	}

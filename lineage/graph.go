@@ -136,6 +136,9 @@ type Effects struct {
 	Prepares, Executes []string
 	// Signals: stored code may raise errors whose number and state it chooses.
 	Signals bool
+	// Overwritten are the user variables that SET gave values that stand in its text: when it succeeded, they hold
+	// nothing else.
+	Overwritten []string
 	// Kill is set for KILL.
 	Kill *Kill
 	// CreatesSchema and DropsSchema are set for CREATE and DROP DATABASE.

@@ -216,6 +216,23 @@ func (t *tracer) set(n *ast.SetStmt) {
 			t.carrierSink("@" + strings.ToLower(v.Name))
 		}
 	}
+	if !t.body {
+		t.g.Effects.Overwritten = overwritten(n)
+	}
+}
+
+// overwritten lists the user variables that are given values that stand in the text, and nothing else on the way. A name
+// that others may equal (in case, accents) is never one, and no other is one beside it.
+func overwritten(n *ast.SetStmt) []string {
+	var out []string
+	for _, v := range n.Variables {
+		name := "@" + strings.ToLower(v.Name)
+		if v.IsSystem || v.IsGlobal || v.Name == ast.SetNames || v.Name == ast.SetCharset || !plainName(name) || !parser.IsLiteral(v.Value) {
+			return nil
+		}
+		out = append(out, name)
+	}
+	return out
 }
 
 // settingFrom notes that a setting is made of a value: what was set shows in SHOW VARIABLES, in the session state of

@@ -71,6 +71,12 @@ func (m *marker) Accept(v ast.Visitor) (ast.Node, bool) {
 	return v.Leave(n)
 }
 
+// IsLiteral tells whether an expression is a value that stands in the text: a string, a number, NULL.
+func IsLiteral(n ast.Node) bool {
+	_, ok := n.(*literal)
+	return ok
+}
+
 // LiteralText gives the text of a literal string or number of a tree, and whether n is one.
 func LiteralText(n ast.Node) (string, bool) {
 	l, ok := n.(*literal)

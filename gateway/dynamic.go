@@ -200,6 +200,7 @@ func joined(outer, inner *lineage.Graph, d *parser.Dynamic, made []lineage.Sourc
 	g := *inner
 	g.Kind = outer.Kind
 	g.Effects.Dynamic = outer.Effects.Dynamic
+	g.Effects.Overwritten = nil // a literal of a text may be data that the text was made of
 	g.Carriers = append(append([]string(nil), inner.Carriers...), outer.Carriers...)
 	brought := map[string]lineage.Source{}
 	for _, list := range [][]lineage.Source{sources(outer), made} {

@@ -191,7 +191,7 @@ func (s *Session) adoptState(values []string) {
 
 // refreshFor asks again when a text's meaning depends on settings that may have changed.
 func (s *Session) refreshFor(ctx context.Context, text []byte) error {
-	if !s.identified || s.state.grammarStale || (s.state.modeStale && !parser.ModeFree(text)) || s.state.schemaStale {
+	if !s.identified || s.state.grammarStale || (s.state.modeStale && !parser.ModeFree(string(text))) || s.state.schemaStale {
 		return s.identify(ctx)
 	}
 	return nil

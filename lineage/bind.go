@@ -27,6 +27,9 @@ type Bound struct {
 	schemas   map[string]*catalog.Schema
 	snapshot  *catalog.Snapshot
 	graph     *Graph
+
+	last     *catalog.Schema // that was asked for, by the name lastName
+	lastName string
 }
 
 // maxRounds bounds how often a statement leads to schemas that were not loaded: each round reads
@@ -59,18 +62,14 @@ func Resolve(ctx context.Context, st *parser.Statement, rd parser.Reading, sc Sc
 // read traces the statement and gives the schemas that must be loaded before the trace is whole.
 func (b *Bound) read() map[string]struct{} {
 	t := tracers.Get().(*tracer)
-	*t = tracer{
-		sources: sourceSet{list: t.sources.list[:0]}, sinks: distinct[Sink]{list: t.sinks.list[:0]},
-		b: b, g: &Graph{Kind: b.statement.Kind, Tier: b.statement.Tier},
-		reading: b.reading, schema: b.scope.Schema,
-	}
+	t.b, t.g, t.reading, t.schema = b, newGraph(b.statement), b.reading, b.scope.Schema
 	b.graph = t.trace()
 	missing := t.missing
 	t.release()
 	return missing
 }
 
-// release puts a tracer back, with the lists that no graph keeps.
+// release puts a tracer back as it was made, but for the lists that no graph keeps.
 func (t *tracer) release() {
 	sources, sinks := t.sources.list, t.sinks.list
 	clear(sources)
@@ -99,11 +98,18 @@ func (b *Bound) fold(name string) string {
 	return name
 }
 
-// schema gives a schema that is loaded.
+// schema gives a schema that is loaded. Most names of a statement stand in one.
 func (b *Bound) schema(name string) (*catalog.Schema, bool) {
-	key := b.fold(name)
-	if s, ok := b.schemas[key]; ok {
-		return s, true
+	if b.last != nil && b.lastName == name {
+		return b.last, true
 	}
-	return b.snapshot.Loaded(key)
+	key := b.fold(name)
+	s, ok := b.schemas[key]
+	if !ok {
+		s, ok = b.snapshot.Loaded(key)
+	}
+	if ok {
+		b.last, b.lastName = s, name
+	}
+	return s, ok
 }

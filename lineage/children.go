@@ -7,11 +7,23 @@ import "github.com/pingcap/tidb/pkg/parser/ast"
 // other.
 func children(n ast.Node, enter func(ast.Node) bool) bool {
 	switch n := n.(type) {
-	case ast.ValueExpr, *ast.ColumnName, *ast.WildCardField, *ast.TimeUnitExpr:
-	case *ast.TableName:
-		if n.TableSample != nil || n.AsOf != nil {
-			return false
+	case *ast.ColumnNameExpr:
+		if n.Name != nil {
+			walk(n.Name, enter)
 		}
+	case *ast.ColumnName, *ast.WildCardField, *ast.TimeUnitExpr:
+	case *ast.BinaryOperationExpr:
+		walk(n.L, enter)
+		walk(n.R, enter)
+	case *ast.SelectField:
+		if n.WildCard != nil {
+			walk(n.WildCard, enter)
+		}
+		walk(n.Expr, enter)
+	case *ast.TableName:
+		return n.TableSample == nil && n.AsOf == nil
+	case *ast.TableSource:
+		walk(n.Source, enter)
 	case *ast.TableRefsClause:
 		if n.TableRefs != nil {
 			walk(n.TableRefs, enter)
@@ -27,17 +39,10 @@ func children(n ast.Node, enter func(ast.Node) bool) bool {
 		}
 	case *ast.OnCondition:
 		walk(n.Expr, enter)
-	case *ast.TableSource:
-		walk(n.Source, enter)
 	case *ast.FieldList:
 		for _, f := range n.Fields {
 			walk(f, enter)
 		}
-	case *ast.SelectField:
-		if n.WildCard != nil {
-			walk(n.WildCard, enter)
-		}
-		walk(n.Expr, enter)
 	case *ast.ByItem:
 		walk(n.Expr, enter)
 	case *ast.GroupByClause:
@@ -57,41 +62,6 @@ func children(n ast.Node, enter func(ast.Node) bool) bool {
 	case *ast.WhenClause:
 		walk(n.Expr, enter)
 		walk(n.Result, enter)
-	case ast.ExprNode:
-		return operands(n, enter)
-	default:
-		return false
-	}
-	return true
-}
-
-// operands is children for expressions.
-func operands(n ast.ExprNode, enter func(ast.Node) bool) bool {
-	switch n := n.(type) {
-	case *ast.ColumnNameExpr:
-		if n.Name != nil {
-			walk(n.Name, enter)
-		}
-	case *ast.BinaryOperationExpr:
-		walk(n.L, enter)
-		walk(n.R, enter)
-	case *ast.UnaryOperationExpr:
-		walk(n.V, enter)
-	case *ast.ParenthesesExpr:
-		walk(n.Expr, enter)
-	case *ast.IsNullExpr:
-		walk(n.Expr, enter)
-	case *ast.BetweenExpr:
-		walk(n.Expr, enter)
-		walk(n.Left, enter)
-		walk(n.Right, enter)
-	case *ast.PatternInExpr:
-		walk(n.Expr, enter)
-		walkExprs(n.List, enter)
-		walk(n.Sel, enter)
-	case *ast.PatternLikeOrIlikeExpr:
-		walk(n.Expr, enter)
-		walk(n.Pattern, enter)
 	case *ast.FuncCallExpr:
 		walkExprs(n.Args, enter)
 	case *ast.AggregateFuncExpr:
@@ -105,8 +75,35 @@ func operands(n ast.ExprNode, enter func(ast.Node) bool) bool {
 			walk(w, enter)
 		}
 		walk(n.ElseClause, enter)
+	case *ast.PatternInExpr:
+		walk(n.Expr, enter)
+		walkExprs(n.List, enter)
+		walk(n.Sel, enter)
 	default:
-		return false
+		return operands(n, enter)
+	}
+	return true
+}
+
+// operands is children for the kinds that are seldom met: the first switch is as long as it is worth.
+func operands(n ast.Node, enter func(ast.Node) bool) bool {
+	switch n := n.(type) {
+	case *ast.UnaryOperationExpr:
+		walk(n.V, enter)
+	case *ast.ParenthesesExpr:
+		walk(n.Expr, enter)
+	case *ast.IsNullExpr:
+		walk(n.Expr, enter)
+	case *ast.BetweenExpr:
+		walk(n.Expr, enter)
+		walk(n.Left, enter)
+		walk(n.Right, enter)
+	case *ast.PatternLikeOrIlikeExpr:
+		walk(n.Expr, enter)
+		walk(n.Pattern, enter)
+	default:
+		_, literal := n.(ast.ValueExpr)
+		return literal
 	}
 	return true
 }

@@ -40,7 +40,7 @@ func (t *tracer) call(n *ast.FuncCallExpr) {
 // function reads a stored function through; a name that the catalog does not know is the
 // warehouse's own function, or an error there.
 func (t *tracer) function(schema, name string) {
-	if schema == "" && t.b.snapshot.Foreign(strings.ToLower(name)) {
+	if schema == "" && t.b.snapshot.Foreign(name) {
 		t.opaque("loadable function %s", name)
 		return
 	}

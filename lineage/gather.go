@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"sluice/parser"
 )
 
 // distinct keeps values in the order in which they came, each once. Most statements have a handful: they are looked through
@@ -129,6 +131,32 @@ func compareWrites(a, b Write) int {
 	return 1
 }
 
+// sort puts all that was gathered in order.
+func (t *tracer) sort() {
+	if len(t.sources.list) > 1 {
+		slices.SortFunc(t.sources.list, func(a, b source) int { return compareSources(&a.Source, &b.Source) })
+	}
+	if len(t.sinks.list) > 1 {
+		slices.SortFunc(t.sinks.list, compareSinks)
+	}
+	if len(t.writes.list)+len(t.names.list)+len(t.looks.list) > 1 {
+		slices.SortFunc(t.writes.list, compareWrites)
+		slices.SortFunc(t.names.list, compareObjects)
+		slices.SortFunc(t.looks.list, compareObjects)
+	}
+}
+
+// newGraph makes an empty graph, with room for the one flow that many statements have.
+func newGraph(st *parser.Statement) *Graph {
+	small := &struct {
+		Graph
+		flows [1]Flow
+		reads [1]Object
+	}{Graph: Graph{Kind: st.Kind, Tier: st.Tier}}
+	small.Flows, small.Reads = small.flows[:0], small.reads[:0]
+	return &small.Graph
+}
+
 // finish makes the flows: every source to every sink, sorted.
 func (t *tracer) finish() *Graph {
 	g := t.g
@@ -136,22 +164,14 @@ func (t *tracer) finish() *Graph {
 		// Nothing comes to rest, but messages tell about what was read (DO).
 		t.carrierSink("diagnostics")
 	}
-	if len(t.sources.list) > 1 {
-		slices.SortFunc(t.sources.list, func(a, b source) int { return compareSources(&a.Source, &b.Source) })
-	}
-	if len(t.sinks.list) > 1 {
-		slices.SortFunc(t.sinks.list, compareSinks)
-	}
-	slices.SortFunc(t.writes.list, compareWrites)
-	slices.SortFunc(t.names.list, compareObjects)
-	slices.SortFunc(t.looks.list, compareObjects)
-	if n := len(t.sources.list) * len(t.sinks.list); n > 0 {
+	t.sort()
+	if n := len(t.sources.list) * len(t.sinks.list); n > cap(g.Flows) {
 		g.Flows = make([]Flow, 0, n)
 	}
 	for i := range t.sources.list {
 		s := &t.sources.list[i]
 		if s.Kind == TableSource && (len(g.Reads) == 0 || g.Reads[len(g.Reads)-1] != s.Object) {
-			if g.Reads == nil {
+			if len(g.Reads) == 0 && cap(g.Reads) < len(t.sources.list)-i {
 				g.Reads = make([]Object, 0, len(t.sources.list)-i)
 			}
 			g.Reads = append(g.Reads, s.Object)
@@ -170,6 +190,8 @@ func (t *tracer) finish() *Graph {
 	}
 	t.sources.index, t.sinks.index = nil, nil
 	g.Writes, g.Names, g.Structure = t.writes.list, t.names.list, t.looks.list
-	slices.Sort(g.Opaque)
+	if len(g.Opaque) > 1 {
+		slices.Sort(g.Opaque)
+	}
 	return g
 }

@@ -83,14 +83,38 @@ func (t *tracer) inPackage(qualifier string) bool {
 
 // alike gives the routines that the warehouse may mean by a name: one, unless letters beyond ASCII are about.
 func alike(s *catalog.Schema, kind, name string) []*catalog.Routine {
+	if len(s.Routines) == 0 {
+		return nil
+	}
 	name = strings.ToLower(name)
 	if r := s.Routines[kind+" "+name]; r != nil {
 		return []*catalog.Routine{r}
 	}
+	odd, _ := remember(&s.Memo, func() ([]string, error) { return oddRoutines(s), nil })
 	var out []*catalog.Routine
-	for key, r := range s.Routines {
-		if rest, ok := strings.CutPrefix(key, kind+" "); ok && (!plainName(rest) || !plainName(name)) && MayEqual(rest, name) {
-			out = append(out, r)
+	add := func(key string) {
+		if rest, ok := strings.CutPrefix(key, kind+" "); ok && MayEqual(rest, name) {
+			out = append(out, s.Routines[key])
+		}
+	}
+	if plainName(name) {
+		for _, key := range odd {
+			add(key)
+		}
+		return out
+	}
+	for key := range s.Routines {
+		add(key)
+	}
+	return out
+}
+
+// oddRoutines are the keys of the routines whose names other spellings may equal.
+func oddRoutines(s *catalog.Schema) []string {
+	var out []string
+	for key := range s.Routines {
+		if _, name, _ := strings.Cut(key, " "); !plainName(name) {
+			out = append(out, key)
 		}
 	}
 	return out

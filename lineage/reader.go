@@ -18,18 +18,22 @@ type Script struct {
 	Reading parser.Reading
 	text    string // the whole text
 	graphs  []graphCache
+	only    [1]graphCache // that of a lone statement
+	next    *Script       // another one in the cache whose text has the same hash
 }
 
 // graphCache keeps the newest graphs of one statement, by what they depend on.
 type graphCache struct {
-	mu   sync.Mutex
-	list atomic.Pointer[[]cachedGraph]
+	mu    sync.Mutex
+	first atomic.Pointer[cachedGraph]
 }
 
+// cachedGraph is immutable, as is the list that it begins.
 type cachedGraph struct {
 	schema  string
 	version uint64
 	graph   *Graph
+	next    *cachedGraph
 }
 
 // keptGraphs bounds the schemas that one statement's graphs are kept for.
@@ -53,11 +57,16 @@ const (
 	entryFactor   = 48
 	// cachedText is the longest text that is cached.
 	cachedText = 16 << 10
+	// seenTexts is how many texts that came once a shard remembers.
+	seenTexts = 1024
 )
 
+// shard is a part of the cache. A text is kept when it comes for the second time: most texts that hold their values come
+// once, and would push out those that come again.
 type shard struct {
+	seen  [seenTexts]atomic.Uint32 // by a part of a text's hash, another part of it
 	mu    sync.RWMutex
-	texts map[uint64][]*Script // by the hash of the text; several when the reading differs
+	texts map[uint64]*Script // by the hash of the text; several when the reading differs
 	bytes int64
 }
 
@@ -70,12 +79,12 @@ func NewReader(c *catalog.Catalog, bytes int) *Reader {
 func (r *Reader) Hits() uint64   { return r.hits.Load() }
 func (r *Reader) Misses() uint64 { return r.misses.Load() }
 
-// Parse is parser.Parse behind the cache. It allocates nothing for a known text.
+// Parse is parser.Parse behind the cache. It allocates nothing for a text that came twice before.
 func (r *Reader) Parse(text []byte, rd parser.Reading) (*Script, error) {
 	hash := maphash.Bytes(r.seed, text)
 	s := &r.shards[hash%shardCount]
 	s.mu.RLock()
-	for _, known := range s.texts[hash] {
+	for known := s.texts[hash]; known != nil; known = known.next {
 		if known.text == string(text) && known.Reading == rd {
 			s.mu.RUnlock()
 			r.hits.Add(1)
@@ -89,11 +98,25 @@ func (r *Reader) Parse(text []byte, rd parser.Reading) (*Script, error) {
 	if err != nil {
 		return nil, err
 	}
-	script := &Script{Script: parsed, Reading: rd, text: own, graphs: make([]graphCache, len(parsed.Statements))}
-	if len(own) <= cachedText && !hasCommand(parsed) {
+	script := &Script{Script: parsed, Reading: rd, text: own}
+	if script.graphs = script.only[:]; len(parsed.Statements) != 1 {
+		script.graphs = make([]graphCache, len(parsed.Statements))
+	}
+	if len(own) <= cachedText && s.again(hash) && !hasCommand(parsed) {
 		s.keep(hash, script, r.budget)
 	}
 	return script, nil
+}
+
+// again tells whether a text came before, not too many others ago.
+func (s *shard) again(hash uint64) bool {
+	tag := uint32(hash>>32) | 1
+	slot := &s.seen[hash/shardCount%seenTexts]
+	if slot.Load() == tag {
+		return true
+	}
+	slot.Store(tag)
+	return false
 }
 
 func hasCommand(s *parser.Script) bool {
@@ -110,15 +133,19 @@ func (s *shard) keep(hash uint64, script *Script, budget int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.texts == nil {
-		s.texts = make(map[uint64][]*Script)
+		s.texts = make(map[uint64]*Script)
 	}
-	s.texts[hash] = append(s.texts[hash], script)
+	script.next = s.texts[hash]
+	s.texts[hash] = script
 	s.bytes += cost(script.text)
-	for other, scripts := range s.texts {
+	if s.bytes <= budget {
+		return
+	}
+	for other, dropped := range s.texts {
 		if s.bytes <= budget {
 			return
 		}
-		for _, dropped := range scripts {
+		for ; dropped != nil; dropped = dropped.next {
 			s.bytes -= cost(dropped.text)
 		}
 		delete(s.texts, other)
@@ -146,7 +173,7 @@ func (r *Reader) Graph(ctx context.Context, s *Script, i int, sc Scope) (*Graph,
 		return nil, err
 	}
 	if plain {
-		cache.keep(cachedGraph{sc.Schema, cat.Version(), g})
+		cache.keep(&cachedGraph{schema: sc.Schema, version: cat.Version(), graph: g})
 	}
 	return g, nil
 }
@@ -174,12 +201,8 @@ func (r *Reader) trace(ctx context.Context, s *Script, i int, sc Scope, cat *cat
 }
 
 func (c *graphCache) find(schema string, version uint64) *Graph {
-	list := c.list.Load()
-	if list == nil {
-		return nil
-	}
-	for i := range *list {
-		if e := &(*list)[i]; e.version == version && e.schema == schema {
+	for e := c.first.Load(); e != nil; e = e.next {
+		if e.version == version && e.schema == schema {
 			return e.graph
 		}
 	}
@@ -187,16 +210,15 @@ func (c *graphCache) find(schema string, version uint64) *Graph {
 }
 
 // keep puts a graph first and drops those of older catalogs.
-func (c *graphCache) keep(e cachedGraph) {
+func (c *graphCache) keep(e *cachedGraph) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	next := []cachedGraph{e}
-	if old := c.list.Load(); old != nil {
-		for _, o := range *old {
-			if o.version == e.version && o.schema != e.schema && len(next) < keptGraphs {
-				next = append(next, o)
-			}
+	last, kept := e, 1
+	for o := c.first.Load(); o != nil && kept < keptGraphs; o = o.next {
+		if o.version == e.version && o.schema != e.schema {
+			last.next = &cachedGraph{schema: o.schema, version: o.version, graph: o.graph}
+			last, kept = last.next, kept+1
 		}
 	}
-	c.list.Store(&next)
+	c.first.Store(e)
 }

@@ -104,8 +104,12 @@ var sharedMySQL = map[string]bool{
 
 // reachOf classes a table by its schema. Unknown tables of system schemas count as personal.
 func reachOf(schema, table string) reach {
-	if len(schema) > 0 && !strings.ContainsAny(schema[:1], "ipmsIPMS") {
-		return project // no system schema begins so
+	if len(schema) > 0 {
+		switch schema[0] | 0x20 {
+		case 'i', 'p', 'm', 's':
+		default:
+			return project // no system schema begins so
+		}
 	}
 	s, n := strings.ToLower(schema), strings.ToLower(table)
 	switch s {

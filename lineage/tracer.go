@@ -240,7 +240,13 @@ func (t *tracer) outOfSight() func() {
 // enter goes into a definition's own schema and reading, with no CTE of outside in view; the
 // returned function comes back.
 func (t *tracer) enter(schema string, rd parser.Reading) func() {
-	saved := *t
+	saved := struct {
+		schema        string
+		reading       parser.Reading
+		ctes          *cteScope
+		via           []Object
+		body, lasting bool
+	}{t.schema, t.reading, t.ctes, t.via, t.body, t.lasting}
 	t.schema, t.reading, t.ctes, t.lasting = schema, rd, nil, false
 	return func() {
 		t.schema, t.reading, t.ctes, t.via = saved.schema, saved.reading, saved.ctes, saved.via

@@ -74,6 +74,24 @@ func (t *tracer) writeBase(o Object, def *catalog.Object, c change) {
 	if def == nil {
 		return
 	}
+	if len(def.Triggers)+len(def.Parents)+len(def.Referring) > 0 {
+		t.setOff(o, def, c)
+	}
+	// MERGE tables may name each other: each is read once for its changes.
+	if len(def.Union) == 0 {
+		return
+	}
+	if key := fmt.Sprint("write union ", c, o); !t.written[key] {
+		t.wrote(key)
+		defer t.outOfSight()()
+		for _, u := range def.Union {
+			t.write(u[0], u[1], c)
+		}
+	}
+}
+
+// setOff reads what a change of a table's rows sets off: triggers and foreign keys.
+func (t *tracer) setOff(o Object, def *catalog.Object, c change) {
 	for _, event := range c.events {
 		key := fmt.Sprint("write ", event, c.quiet, c.columns, o)
 		if t.written[key] {
@@ -84,14 +102,6 @@ func (t *tracer) writeBase(o Object, def *catalog.Object, c change) {
 			t.fire(o, def, event)
 		}
 		t.keys(o, def, event, c.columns)
-	}
-	// MERGE tables may name each other: each is read once for its changes.
-	if key := fmt.Sprint("write union ", c, o); len(def.Union) > 0 && !t.written[key] {
-		t.wrote(key)
-		defer t.outOfSight()()
-		for _, u := range def.Union {
-			t.write(u[0], u[1], c)
-		}
 	}
 }
 

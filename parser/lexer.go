@@ -2,7 +2,9 @@ package parser
 
 import (
 	"fmt"
+	"slices"
 	"strings"
+	"sync"
 	"unicode"
 	"unicode/utf8"
 )
@@ -47,26 +49,49 @@ type lexed struct {
 	tail     bool // a comment stands behind the last semicolon, and nothing else
 }
 
-func lex(text string, r Reading) (*lexed, error) {
+func lex(text string, r Reading) (lexed, error) {
 	l := &lexer{in: text, r: r, modeFree: ModeFree(text)}
 	if len(text) > 1<<30 {
-		return nil, l.fault("text", "it is too long")
+		return lexed{}, l.fault("text", "it is too long")
 	}
-	l.tokens = make([]Token, 0, 16+len(text)/6)
+	buffer := tokenBuffers.Get().(*[]Token)
+	l.tokens = (*buffer)[:0]
+	defer l.giveBack(buffer)
 	if err := l.run(); err != nil {
-		return nil, err
+		return lexed{}, err
 	}
-	out := text
+	return l.result()
+}
+
+// result gives what was read, once all of it was.
+func (l *lexer) result() (lexed, error) {
+	if l.inside {
+		return lexed{}, l.fault("executable comment", "it is not closed")
+	}
+	out := l.in
 	if l.respelt {
 		out = l.out.String()
 	}
-	if r.Mode&ForeignGrammar != 0 && !leavesMode(out, l.tokens) {
+	if l.r.Mode&ForeignGrammar != 0 && !leavesMode(out, l.tokens) {
 		l.pos = 0
-		return nil, l.fault("sql_mode", "ORACLE, MSSQL, DB2, POSTGRESQL and MAXDB change the grammar itself and are not understood; set another sql_mode")
+		return lexed{}, l.fault("sql_mode", "ORACLE, MSSQL, DB2, POSTGRESQL and MAXDB change the grammar itself and are not understood; set another sql_mode")
 	}
 	n := len(l.tokens)
 	tail := n > 0 && l.remarked == n && out[l.tokens[n-1].Start:l.tokens[n-1].End] == ";"
-	return &lexed{text: out, tokens: l.tokens, modeFree: l.modeFree, tail: tail}, nil
+	return lexed{text: out, tokens: slices.Clone(l.tokens), modeFree: l.modeFree, tail: tail}, nil
+}
+
+// tokenBuffers are reused: how many tokens a text has is known when they were read.
+var tokenBuffers = sync.Pool{New: func() any { return &[]Token{} }}
+
+// keptTokens is the largest buffer that is kept.
+const keptTokens = 1 << 14
+
+func (l *lexer) giveBack(buffer *[]Token) {
+	if cap(l.tokens) <= keptTokens {
+		*buffer = l.tokens
+		tokenBuffers.Put(buffer)
+	}
 }
 
 // leavesMode tells whether a text is SET [SESSION] sql_mode = 'text' | DEFAULT, which means the same in every grammar: the
@@ -147,12 +172,14 @@ func (l *lexer) peek(n int) byte {
 
 func (l *lexer) run() error {
 	for l.pos < len(l.in) {
+		if !l.respelt {
+			if l.plain(); l.pos == len(l.in) {
+				break
+			}
+		}
 		if err := l.next(); err != nil {
 			return err
 		}
-	}
-	if l.inside {
-		return l.fault("executable comment", "it is not closed")
 	}
 	return nil
 }

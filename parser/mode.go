@@ -66,15 +66,31 @@ func numericVersion(s string) int {
 
 // ModeFree tells whether a text means the same in every sql_mode and every client character set: it
 // holds no double quote, no backslash, no executable comment and is ASCII (sql.md 0.1).
-func ModeFree[T ~string | ~[]byte](text T) bool {
-	for i := 0; i < len(text); i++ {
-		switch c := text[i]; {
-		case c == '"' || c == '\\' || c >= utf8.RuneSelf:
+func ModeFree(text string) bool {
+	if strings.IndexByte(text, '"') >= 0 || strings.IndexByte(text, '\\') >= 0 || !isASCII(text) {
+		return false
+	}
+	for at := strings.Index(text, "/*"); at >= 0; {
+		text = text[at+2:]
+		if text != "" && (text[0] == '!' || text[0] == 'M' || text[0] == 'm' || text[0] == 'T') {
 			return false
-		case c == '*' && i > 0 && text[i-1] == '/' && i+1 < len(text):
-			if n := text[i+1]; n == '!' || n == 'M' || n == 'm' || n == 'T' {
-				return false
-			}
+		}
+		at = strings.Index(text, "/*")
+	}
+	return true
+}
+
+// isASCII looks at eight bytes at a time: it is asked of every text.
+func isASCII(s string) bool {
+	for ; len(s) >= 8; s = s[8:] {
+		word := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 | uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+		if word&0x8080808080808080 != 0 {
+			return false
+		}
+	}
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
 		}
 	}
 	return true

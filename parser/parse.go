@@ -17,7 +17,7 @@ const maxParsed = 16 << 20
 // treeParsers are reused: one costs more to make than most statements cost to parse.
 var treeParsers = sync.Pool{New: func() any {
 	p := parser.New()
-	p.SetParserConfig(parser.ParserConfig{EnableWindowFunction: true, EnableStrictDoubleTypeCheck: false})
+	p.SetParserConfig(parser.ParserConfig{EnableWindowFunction: true, EnableStrictDoubleTypeCheck: false, SkipPositionRecording: true})
 	return p
 }}
 
@@ -38,8 +38,11 @@ func parseNested(text string, r Reading, nesting int) (*Script, error) {
 	if err != nil {
 		return nil, err
 	}
+	if strings.IndexByte(l.text, ';') < 0 && len(l.tokens) > 0 {
+		return parseLone(&l, text, r, nesting)
+	}
 	script := &Script{ModeFree: l.modeFree, Tail: l.tail}
-	parts := split(l)
+	parts := split(&l)
 	script.Statements = make([]Statement, len(parts))
 	for i, part := range parts {
 		st := &script.Statements[i]
@@ -54,11 +57,31 @@ func parseNested(text string, r Reading, nesting int) (*Script, error) {
 	return script, nil
 }
 
+// parseLone is parseNested for a text without any semicolon, as most are.
+func parseLone(l *lexed, text string, r Reading, nesting int) (*Script, error) {
+	one := &struct {
+		Script
+		statement [1]Statement
+	}{Script: Script{ModeFree: l.modeFree}}
+	one.Statements = one.statement[:]
+	p := cut(l, 0, len(l.tokens))
+	if err := parseStatement(&one.statement[0], p, r, nesting); err != nil {
+		return nil, err
+	}
+	if l.text == text {
+		whole(&one.statement[0], text, p)
+	}
+	return &one.Script, nil
+}
+
 // whole gives a lone statement the client's own bytes, with white space and semicolon around it.
 func whole(st *Statement, text string, p part) {
 	if st.Command == nil {
 		shift := p.from
 		st.Text = text
+		if shift == 0 {
+			return
+		}
 		for i := range st.Tokens {
 			st.Tokens[i].Start += shift
 			st.Tokens[i].End += shift
@@ -103,7 +126,7 @@ func isSemicolon(l *lexed, i int) bool {
 func cut(l *lexed, first, last int) part {
 	from, to := l.tokens[first].Start, l.tokens[last-1].End
 	tokens := l.tokens[first:last:last] // nobody looks back at them in the whole text
-	for i := range tokens {
+	for i := 0; from > 0 && i < len(tokens); i++ {
 		tokens[i].Start -= from
 		tokens[i].End -= from
 	}
@@ -162,6 +185,11 @@ func hasBlock(text string, tokens []Token) bool {
 // parseStatement reads one statement: a gateway command, a tree, a recogniser's find, or tokens.
 func parseStatement(st *Statement, p part, r Reading, nesting int) error {
 	st.Text, st.Tokens, st.Tier = p.text, p.tokens, TierTokens
+	st.Kind = kindOf(st)
+	if st.Kind == "select" { // most statements are one, and no command is
+		readStatement(st, r, nesting)
+		return nil
+	}
 	command, err := parseCommand(p.text, p.tokens)
 	if err != nil {
 		return err
@@ -170,7 +198,6 @@ func parseStatement(st *Statement, p part, r Reading, nesting int) error {
 		st.Command, st.Kind, st.Tier = command, "command", TierTree
 		return nil
 	}
-	st.Kind = kindOf(st)
 	readStatement(st, r, nesting)
 	return nil
 }

@@ -244,8 +244,10 @@ func (s *Snapshot) Folds() bool { return s.folds }
 // Names are the schemas' names in lower case. The map must not be changed.
 func (s *Snapshot) Names() map[string]bool { return s.names }
 
-// Foreign tells whether a name, in lower case, is a loadable function.
-func (s *Snapshot) Foreign(name string) bool { return s.foreign[name] }
+// Foreign tells whether a name, in any case, is a loadable function.
+func (s *Snapshot) Foreign(name string) bool {
+	return len(s.foreign) > 0 && s.foreign[strings.ToLower(name)]
+}
 
 // Loaded gives a schema that was asked for before, by its key: lower case where names fold.
 func (s *Snapshot) Loaded(key string) (*Schema, bool) {

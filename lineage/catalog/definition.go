@@ -14,13 +14,14 @@ const (
 	SystemView
 )
 
-// Schema is all that one schema defines at one version. It is immutable.
+// Schema is all that one schema defines at one version. It is immutable but for what its readers remember of it.
 type Schema struct {
 	Name     string
 	Exists   bool
 	Objects  map[string]*Object  // by name, folded as the warehouse folds
 	Routines map[string]*Routine // by "procedure name" or "function name", name in lower case
 	Events   map[string]*Program
+	Memo     atomic.Value // as Object.Memo
 }
 
 // Object is a table, view or sequence.

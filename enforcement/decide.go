@@ -41,7 +41,7 @@ type judge struct {
 func (s *Snapshot) decide(d *Decision, r *Request, explain bool) {
 	*d = Decision{
 		Effect: Permit, Revision: s.policy.Revision, Cap: noCap,
-		Reasons: d.Reasons[:0], Seals: d.Seals[:0], Views: d.Views[:0],
+		Reasons: d.Reasons[:0], Seals: d.Seals[:0], Shared: d.Shared[:0],
 	}
 	j := judge{s: s, d: d, r: r, session: s.ProjectOf(r.Schema), explain: explain}
 	g := r.Graph
@@ -90,7 +90,7 @@ func (j *judge) finish() {
 	}
 	if d.Effect != Permit {
 		d.Cap, d.CapProject, d.Guarded, d.Seals = -1, "", false, d.Seals[:0]
-		d.Views = d.Views[:0]
+		d.Shared = d.Shared[:0]
 		return
 	}
 	if j.s.protected > 0 {
@@ -269,8 +269,8 @@ func (j *judge) table(f *lineage.Flow, a *asking) {
 	if v.seal != nil {
 		j.relies(SealUse{Project: name, Seal: v.seal})
 	}
-	if v.view != nil && !slices.Contains(j.d.Views, v.view) {
-		j.d.Views = append(j.d.Views, v.view)
+	if v.object != nil && !slices.Contains(j.d.Shared, v.object) {
+		j.d.Shared = append(j.d.Shared, v.object)
 	}
 	j.permit(r, true)
 	j.show(f, p, a)

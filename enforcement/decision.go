@@ -134,8 +134,8 @@ type Decision struct {
 	// Seals are the sealed clauses that this permit rests on: drift past the gateway is to be
 	// checked before it is used.
 	Seals []SealUse
-	// Views are the shared views that this permit rests on: what they mean is to be compared with what was shared.
-	Views []*SharedView
+	// Shared are the objects of packages that this permit rests on: what they are is to be compared with what was shared.
+	Shared []*SharedObject
 	// Recorded: the decision is worth an audit entry (contract 7).
 	Recorded bool
 }

@@ -231,6 +231,62 @@ func (p *Policy) LoseItem(name, pkg, item, cause string, now time.Time) bool {
 	return true
 }
 
+// maxRebuilding bounds the statements under way that a package's object remembers.
+const maxRebuilding = 32
+
+// Rebuild notes that a statement under way may give a shared table other marks. It reports whether the object is there.
+func (p *Policy) Rebuild(name, pkg, item, statement string) bool {
+	i := p.sharedItem(name, pkg, item)
+	if i == nil {
+		return false
+	}
+	i.Rebuilding = append(i.Rebuilding, statement)
+	if n := len(i.Rebuilding) - maxRebuilding; n > 0 {
+		i.Rebuilding = slices.Delete(i.Rebuilding, 0, n) // of gateways that ended in the middle
+	}
+	return true
+}
+
+// Rebuilt notes that such a statement is over, and the marks that its table has now; "" leaves the marks.
+func (p *Policy) Rebuilt(name, pkg, item, statement, marks string) {
+	i := p.sharedItem(name, pkg, item)
+	if i == nil || !slices.Contains(i.Rebuilding, statement) {
+		return // the object left meanwhile, or is another one by now
+	}
+	i.Rebuilding = slices.DeleteFunc(i.Rebuilding, func(s string) bool { return s == statement })
+	if len(i.Rebuilding) == 0 {
+		i.Rebuilding = nil
+	}
+	if marks != "" {
+		i.Identity = marks
+	}
+}
+
+// Mark notes other marks of a shared table that is still the same one, unless somebody was first.
+func (p *Policy) Mark(name, pkg, item, was, marks string) {
+	if i := p.sharedItem(name, pkg, item); i != nil && i.Identity == was {
+		i.Identity = marks
+	}
+}
+
+// MarkView notes what a shared view means, if nothing was noted yet.
+func (p *Policy) MarkView(name, pkg, item, definition string) {
+	if i := p.sharedItem(name, pkg, item); i != nil && i.Definition == "" && i.Identity == "" {
+		i.Definition = definition
+	}
+}
+
+func (p *Policy) sharedItem(name, pkg, item string) *Item {
+	k, err := p.pkg(name, pkg)
+	if err != nil {
+		return nil
+	}
+	if i := k.item(item); i >= 0 {
+		return &k.Items[i]
+	}
+	return nil
+}
+
 func insertSorted(l []string, s string) []string {
 	i, _ := slices.BinarySearch(l, s)
 	return slices.Insert(slices.Clone(l), i, s)

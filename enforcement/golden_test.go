@@ -301,8 +301,9 @@ func graphLine(g *lineage.Graph, line string) {
 	case "writes":
 		g.Writes = append(g.Writes, lineage.Write{Object: object(rest)})
 		return
-	case "defines":
-		g.Writes = append(g.Writes, lineage.Write{Object: object(rest), Definition: true})
+	case "defines", "makes", "rebuilds", "ends":
+		change := map[string]lineage.Change{"defines": lineage.Ends, "makes": lineage.Makes, "rebuilds": lineage.Rebuilds, "ends": lineage.Ends}[word]
+		g.Writes = append(g.Writes, lineage.Write{Object: object(rest), Definition: true, Change: change})
 		return
 	case "drops-schema":
 		g.Effects.DropsSchema = rest
@@ -497,6 +498,9 @@ func (w *world) affected(t *testing.T, d *datadriven.TestData) string {
 	}
 	for _, u := range s.PackagesAffected(r.Graph) {
 		fmt.Fprintf(&out, "package %s.%s: %s\n", u.Project, u.Package, u.Item)
+	}
+	for _, u := range s.PackagesRebuilt(r.Graph) {
+		fmt.Fprintf(&out, "rebuilt in package %s.%s: %s\n", u.Project, u.Package, u.Item)
 	}
 	if out.Len() == 0 {
 		return "nothing"

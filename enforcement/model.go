@@ -48,6 +48,11 @@ type Item struct {
 	Privileges []string `json:"privileges"`
 	// Definition is the digest of a view's definition when it was added; a view that changed leaves.
 	Definition string `json:"definition,omitempty"`
+	// Identity are the marks by which the warehouse tells a table from another one of its name; a table with other
+	// marks leaves. "" when none were noted yet.
+	Identity string `json:"identity,omitempty"`
+	// Rebuilding are the statements under way, at some gateway, that may give the same table other marks.
+	Rebuilding []string `json:"rebuilding,omitempty"`
 }
 
 // LostItem is an object that a DROP, RENAME or changed definition took out of a package.

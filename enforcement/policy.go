@@ -63,6 +63,7 @@ func (k *Package) clone() *Package {
 	c.Items = slices.Clone(k.Items)
 	for i := range c.Items {
 		c.Items[i].Privileges = slices.Clone(c.Items[i].Privileges)
+		c.Items[i].Rebuilding = slices.Clone(c.Items[i].Rebuilding)
 	}
 	c.Allowed = slices.Clone(k.Allowed)
 	c.Lost = slices.Clone(k.Lost)

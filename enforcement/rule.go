@@ -7,7 +7,7 @@ type verdict struct {
 	rule   Rule
 	detail string
 	seal   *Seal
-	view   *SharedView
+	object *SharedObject
 	// anySink: what excepted it asks for the sink's project, not for its kind or table.
 	anySink bool
 }
@@ -24,7 +24,7 @@ func (v *verdict) permits() bool {
 func (s *Snapshot) rule(name string, p *project, src *lineage.Source, a *asking) verdict {
 	if a.project != "" {
 		if k := s.sharedBy(name, p, src, a); k != nil {
-			return verdict{rule: ByPackage, detail: k.pkg.detail, view: k.view}
+			return verdict{rule: ByPackage, detail: k.pkg.detail, object: k.object}
 		}
 		if p.trusts(a.project) {
 			return verdict{rule: ByTrust}

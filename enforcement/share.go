@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"sluice/lineage"
-	"sluice/parser"
 )
 
 // shares finds the packages that hold an object.
@@ -21,13 +20,16 @@ type share struct {
 	// schema and pattern limit a share with a wildcard.
 	schema, pattern string
 	uses            use
-	view            *SharedView // nil for what has no definition that could change
+	object          *SharedObject // nil for a pattern, which names no object
 }
 
-// SharedView is a view of a package with the digest of what it was when it was added.
-type SharedView struct {
+// SharedObject is a table or view of a package with what it was when it was added: the digest of a view's meaning, a
+// table's marks.
+type SharedObject struct {
 	PackageUse
 	Definition string
+	Identity   string
+	Rebuilding []string
 }
 
 // sharedPackage is a package with those who may use it.
@@ -80,9 +82,7 @@ func (s *Snapshot) shareItem(x *shares, name string, pkg *sharedPackage, item *I
 		o := lineage.Object{Schema: t.schema, Name: t.name}
 		one := share{pkg: pkg, uses: uses}
 		place := PackageUse{Project: name, Package: pkg.name, Item: item.Name, Object: o}
-		if item.Definition != "" {
-			one.view = &SharedView{place, item.Definition}
-		}
+		one.object = &SharedObject{place, item.Definition, item.Identity, item.Rebuilding}
 		x.literal[o] = append(x.literal[o], one)
 		s.shared[o] = append(s.shared[o], place)
 	}
@@ -149,18 +149,13 @@ type PackageUse struct {
 	Object           lineage.Object
 }
 
-// PackagesAffected lists the package objects whose definition a statement ends: by DROP, RENAME, CREATE
-// OR REPLACE or a changed view (contract 4). They leave their packages; wildcards name no definition.
+// PackagesAffected lists the package objects that a statement ends: by DROP, RENAME, CREATE OR REPLACE or a changed
+// view (contract 4), wherever it stands. They leave their packages; wildcards name no object.
 func (s *Snapshot) PackagesAffected(g *lineage.Graph) []PackageUse {
-	if len(s.shared) == 0 || !endsDefinitions(g) {
+	if len(s.shared) == 0 {
 		return nil
 	}
-	var out []PackageUse
-	for i := range g.Writes {
-		if g.Writes[i].Definition {
-			out = append(out, s.shared[s.folded(g.Writes[i].Object)]...)
-		}
-	}
+	out := s.sharedOf(g, func(w *lineage.Write) bool { return w.Change == lineage.Ends })
 	if schema := g.Effects.DropsSchema; schema != "" {
 		for o, uses := range s.shared {
 			if o.Schema == s.fold(schema) {
@@ -171,34 +166,27 @@ func (s *Snapshot) PackagesAffected(g *lineage.Graph) []PackageUse {
 	return uniqueUses(out)
 }
 
-func (s *Snapshot) folded(o lineage.Object) lineage.Object {
-	return lineage.Object{Schema: s.fold(o.Schema), Name: s.fold(o.Name)}
+// PackagesRebuilt lists the package objects that a statement builds anew, so that the warehouse may know them by
+// other marks afterwards: by ALTER, TRUNCATE, OPTIMIZE. They stay in their packages.
+func (s *Snapshot) PackagesRebuilt(g *lineage.Graph) []PackageUse {
+	if len(s.shared) == 0 {
+		return nil
+	}
+	return uniqueUses(s.sharedOf(g, func(w *lineage.Write) bool { return w.Change == lineage.Rebuilds }))
 }
 
-// endsDefinitions tells a statement that makes names mean something else from one that alters a
-// table in place. A statement that was read by its tokens alone may do anything.
-func endsDefinitions(g *lineage.Graph) bool {
-	if g.Tier == parser.TierTokens || g.Unread != "" || g.Effects.DropsSchema != "" {
-		return true
-	}
-	verb, kind, _ := strings.Cut(g.Kind, " ")
-	switch {
-	case verb == "drop" || verb == "create":
-		return kind != "index"
-	case verb == "rename":
-		return true
-	case verb != "alter":
-		return false
-	case kind == "view":
-		return true
-	}
-	names := 0 // ALTER TABLE … RENAME and EXCHANGE define a second name
+func (s *Snapshot) sharedOf(g *lineage.Graph, counts func(*lineage.Write) bool) []PackageUse {
+	var out []PackageUse
 	for i := range g.Writes {
-		if g.Writes[i].Definition {
-			names++
+		if counts(&g.Writes[i]) {
+			out = append(out, s.shared[s.folded(g.Writes[i].Object)]...)
 		}
 	}
-	return names > 1
+	return out
+}
+
+func (s *Snapshot) folded(o lineage.Object) lineage.Object {
+	return lineage.Object{Schema: s.fold(o.Schema), Name: s.fold(o.Name)}
 }
 
 // SealsAffected lists the seals that still hold and that a statement's writes break: of the tables
@@ -216,19 +204,36 @@ func (s *Snapshot) SealsAffected(g *lineage.Graph) []SealUse {
 		}
 	}
 	for i := range g.Writes {
-		if o := g.Writes[i].Object; o.Name == "*" {
+		switch o := g.Writes[i].Object; {
+		case o.Name == "*":
 			s.eachIn(o.Schema, add)
-		} else {
+		case g.Writes[i].Change != lineage.Makes:
 			add(o)
 		}
 	}
 	for _, o := range g.Effects.Definitions {
-		add(o)
+		if !makes(g, o) {
+			add(o)
+		}
 	}
 	if g.Effects.DropsSchema != "" {
 		s.eachIn(g.Effects.DropsSchema, add)
 	}
 	return sortedSeals(out)
+}
+
+// makes tells whether a statement makes an object where the name is free: nothing happens to one that is there.
+func makes(g *lineage.Graph, o lineage.Object) bool {
+	found := false
+	for i := range g.Writes {
+		if w := &g.Writes[i]; w.Object == o {
+			if w.Change != lineage.Makes {
+				return false
+			}
+			found = true
+		}
+	}
+	return found
 }
 
 func (s *Snapshot) eachIn(schema string, f func(lineage.Object)) {
@@ -257,6 +262,18 @@ func (s *Snapshot) Seals() []SealUse {
 		}
 	}
 	return sortedSeals(out)
+}
+
+// Named gives the tables that the name of a package's object means; none for a pattern.
+func (s *Snapshot) Named(project, item string) []lineage.Object {
+	var out []lineage.Object
+	project = s.fold(project)
+	for _, t := range s.tables(project, resourceForm+project+"/tables/"+item) {
+		if !t.wild {
+			out = append(out, lineage.Object{Schema: t.schema, Name: t.name})
+		}
+	}
+	return out
 }
 
 // SealTarget is a table or view to be measured, with what a view is read through to: base tables, other views, functions.

@@ -14,15 +14,16 @@ func (s *Session) needsCare(f *flight) bool {
 	if f.preparing {
 		return false
 	}
-	return len(f.decision.Seals) > 0 || len(f.decision.Views) > 0 || len(f.graph.Effects.Definitions) > 0 || overtakes(f)
+	return len(f.decision.Seals) > 0 || len(f.decision.Shared) > 0 || len(f.graph.Effects.Definitions) > 0 || overtakes(f)
 }
 
-// overtakes tells whether a statement breaks seals or takes objects out of packages.
+// overtakes tells whether a statement breaks seals, takes objects out of packages or builds them anew.
 func overtakes(f *flight) bool {
 	if len(f.graph.Writes) == 0 && len(f.graph.Effects.Definitions) == 0 && f.graph.Effects.DropsSchema == "" {
 		return false
 	}
-	return len(f.snapshot.SealsAffected(f.graph)) > 0 || len(f.snapshot.PackagesAffected(f.graph)) > 0
+	s := f.snapshot
+	return len(s.SealsAffected(f.graph)) > 0 || len(s.PackagesAffected(f.graph)) > 0 || f.rebuild == nil && len(s.PackagesRebuilt(f.graph)) > 0
 }
 
 // errHopeless says that a statement is not sent: the warehouse told that it would refuse it.
@@ -49,15 +50,9 @@ func (s *Session) care(ctx context.Context, f *flight, verified *map[*enforcemen
 		}
 		(*verified)[use.Seal] = true
 	}
-	for _, use := range f.decision.Views {
-		same, err := s.g.Commander.SameView(ctx, use, s.environment())
-		switch {
-		case err != nil:
-			s.g.Log.Warn("compare a shared view", "view", use.Object, "error", err)
-			s.deny(f, enforcement.NotUnderstood, "a view that a package shares could not be compared with what was shared")
-			return false, nil
-		case !same:
-			return true, s.g.Commander.ViewChanged(ctx, use)
+	for _, use := range f.decision.Shared {
+		if changed, err := s.stands(ctx, f, use); changed || err != nil || !f.decision.Permitted() {
+			return changed, err
 		}
 	}
 	if overtakes(f) {
@@ -71,6 +66,10 @@ func (s *Session) care(ctx context.Context, f *flight, verified *map[*enforcemen
 		if err != nil || changed {
 			return changed, err
 		}
+		if uses := f.snapshot.PackagesRebuilt(f.graph); len(uses) > 0 && f.rebuild == nil {
+			f.rebuild, err = s.g.Commander.BeginRebuild(ctx, uses, s.environment(), f.statement.Text)
+			return true, err
+		}
 	}
 	if len(f.graph.Effects.Definitions) > 0 && !f.announced {
 		f.announced = true
@@ -78,6 +77,45 @@ func (s *Session) care(ctx context.Context, f *flight, verified *map[*enforcemen
 		return false, s.g.Definitions.Announce(ctx, f.graph.Effects.Definitions)
 	}
 	return false, nil
+}
+
+// rebuildPause is how long a statement waits before it looks again at a shared table that is built anew.
+const rebuildPause = 50 * time.Millisecond
+
+// stands sees to one object of a package that a permit rests on. It reports true when the statement is to be judged anew.
+func (s *Session) stands(ctx context.Context, f *flight, use *enforcement.SharedObject) (bool, error) {
+	standing, err := s.g.Commander.Standing(ctx, use, s.environment())
+	if err != nil {
+		s.g.Log.Warn("compare a shared object", "object", use.Object, "error", err)
+		s.deny(f, enforcement.NotUnderstood, "an object that a package shares could not be compared with what was shared")
+		return false, nil
+	}
+	switch standing {
+	case same:
+		return false, nil
+	case marked:
+		return true, nil
+	case rebuilding:
+		select {
+		case <-ctx.Done():
+			return false, ctx.Err()
+		case <-time.After(rebuildPause):
+		}
+		return true, nil
+	default:
+		return true, s.g.Commander.Changed(ctx, use)
+	}
+}
+
+// rebuilt ends what care began for a statement that builds shared tables anew.
+func (s *Session) rebuilt(ctx context.Context, f *flight, answered bool) {
+	if f.rebuild == nil {
+		return
+	}
+	if err := s.g.Commander.EndRebuild(context.WithoutCancel(ctx), f.rebuild, answered); err != nil {
+		s.g.Log.Warn("note that a shared table was built anew", "error", err)
+	}
+	f.rebuild = nil
 }
 
 // absent tells whether the schema that a statement creates is not there yet.

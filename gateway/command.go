@@ -22,6 +22,11 @@ type Truth interface {
 	Change(ctx context.Context, who, statement string, edit func(*enforcement.Policy) error) (*enforcement.Snapshot, error)
 	// Seal measures tables under a read lock and calls then with their seals while it holds.
 	Seal(ctx context.Context, targets []enforcement.SealTarget, then func([]enforcement.Seal) error) error
+	// Begin gives a name to a statement that other gateways wait for, End forgets it, and Lives tells whether it may still
+	// be under way, at whatever gateway.
+	Begin() string
+	End(name string)
+	Lives(ctx context.Context, name string) (bool, error)
 }
 
 // DecisionLog is the audit as commands need it.
@@ -293,23 +298,8 @@ func (r *commandRun) addToPackage(c parser.AddToPackage) (*Answer, error) {
 	if !sharable(c.Type) {
 		// the policy says why
 	} else if !strings.Contains(c.Object, "*") {
-		found := false
-		for _, schema := range r.snapshot.Schemas(r.project) {
-			def, err := r.definition(schema, c.Object)
-			if err != nil {
-				return nil, err
-			}
-			if def != nil {
-				found = true
-				if def.Kind == catalog.View {
-					if item.Definition, err = r.viewDigest(r.ctx, r.env, def); err != nil {
-						return nil, err
-					}
-				}
-			}
-		}
-		if !found {
-			return nil, &CommandFault{1146, "42S02", fmt.Sprintf("Table '%s.%s' doesn't exist", r.project, c.Object)}
+		if err := r.know(&item); err != nil {
+			return nil, err
 		}
 	} else {
 		warnings = append(warnings, Warning{"Warning", 1105, "a pattern shares every table that it will ever match; name the tables to share just those"})
@@ -319,6 +309,29 @@ func (r *commandRun) addToPackage(c parser.AddToPackage) (*Answer, error) {
 		a.Warnings = warnings
 	}
 	return a, err
+}
+
+// know notes what a package's object is now: what a view means, the marks of a table.
+func (r *commandRun) know(item *enforcement.Item) error {
+	named := r.snapshot.Named(r.project, item.Name)
+	for _, o := range named {
+		def, err := r.definition(o.Schema, o.Name)
+		switch {
+		case err != nil:
+			return err
+		case def == nil:
+			continue // the name is a table of another schema of the group
+		case def.Kind == catalog.View:
+			item.Definition, err = r.viewDigest(r.ctx, r.env, def)
+		default:
+			item.Identity, err = r.Catalog.Marks(r.ctx, o.Schema, o.Name)
+		}
+		return err
+	}
+	if schemas := r.snapshot.Schemas(r.project); len(named) == 0 && len(schemas) > 0 {
+		return &CommandFault{1146, "42S02", fmt.Sprintf("Table '%s' doesn't exist in project %s: name it with its schema, as in %s.%s", item.Name, r.project, schemas[0], item.Name)}
+	}
+	return &CommandFault{1146, "42S02", fmt.Sprintf("Table '%s.%s' doesn't exist", r.project, item.Name)}
 }
 
 func sharable(kind string) bool {

@@ -437,6 +437,10 @@ func (t *truth) Change(_ context.Context, who, statement string, edit func(*enfo
 	return s, nil
 }
 
+func (t *truth) Begin() string                               { return "statement" }
+func (t *truth) End(string)                                  {}
+func (t *truth) Lives(context.Context, string) (bool, error) { return false, nil }
+
 func (t *truth) Seal(_ context.Context, targets []enforcement.SealTarget, then func([]enforcement.Seal) error) error {
 	var seals []enforcement.Seal
 	for _, target := range targets {

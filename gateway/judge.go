@@ -22,6 +22,7 @@ type flight struct {
 	preparing bool   // only PREPARE: nothing is written yet
 	announced bool   // other gateways know of its definitions
 	text      []byte // what COM_QUERY sends; nil for everything else
+	rebuild   *rebuild
 	hopeless  []byte // the ERR packet by which the warehouse would refuse it anyway
 }
 

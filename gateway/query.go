@@ -195,6 +195,8 @@ func (s *Session) trip(ctx context.Context, t *trip) error {
 	if t.command == wire.ComQuery && t.graph.Effects.Dynamic == nil {
 		f.text = t.packet[1:]
 	}
+	answered := false
+	defer func() { s.rebuilt(ctx, f, answered) }()
 	if err := s.judge(ctx, f, func() error { return s.send(t.packet) }); errors.Is(err, errHopeless) {
 		return s.client.WritePacket(f.hopeless)
 	} else if err != nil {
@@ -206,6 +208,7 @@ func (s *Session) trip(ctx context.Context, t *trip) error {
 	}
 	defer s.landed()
 	err := s.relay(ctx, t, f)
+	answered = err == nil
 	s.settle(ctx, t, f)
 	return err
 }

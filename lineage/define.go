@@ -30,15 +30,15 @@ func (t *tracer) define(n ast.StmtNode) bool {
 			t.drop(name.Schema.O, name.Name.O)
 		}
 	case *ast.TruncateTableStmt:
-		t.change(n.Table.Schema.O, n.Table.Name.O)
+		t.change(n.Table.Schema.O, n.Table.Name.O, Rebuilds)
 	case *ast.CreateIndexStmt:
-		t.change(n.Table.Schema.O, n.Table.Name.O)
+		t.change(n.Table.Schema.O, n.Table.Name.O, Rebuilds)
 	case *ast.DropIndexStmt:
-		t.change(n.Table.Schema.O, n.Table.Name.O)
+		t.change(n.Table.Schema.O, n.Table.Name.O, Rebuilds)
 	case *ast.CreateSequenceStmt:
-		t.change(n.Name.Schema.O, n.Name.Name.O)
+		t.change(n.Name.Schema.O, n.Name.Name.O, Makes)
 	case *ast.AlterSequenceStmt:
-		t.change(n.Name.Schema.O, n.Name.Name.O)
+		t.change(n.Name.Schema.O, n.Name.Name.O, Rebuilds)
 	case *ast.DropSequenceStmt:
 		for _, name := range n.Sequences {
 			t.drop(name.Schema.O, name.Name.O)
@@ -87,13 +87,13 @@ func (t *tracer) dropSchema(name string) {
 		return
 	}
 	for _, o := range s.Objects {
-		t.writes.add(Write{Object{o.Schema, o.Name}, true})
+		t.writes.add(Write{Object{o.Schema, o.Name}, true, Ends})
 	}
 }
 
 // change notes that an object is created, altered or dropped.
-func (t *tracer) change(schema, name string) Object {
-	o, _, _ := t.object(schema, name)
+func (t *tracer) change(schema, name string, what Change) Object {
+	o, def, _ := t.object(schema, name)
 	if reachOf(o.Schema, o.Name) == forbidden {
 		t.forbid(o)
 	}
@@ -102,14 +102,17 @@ func (t *tracer) change(schema, name string) Object {
 		return o
 	}
 	if o.Schema != "" {
-		t.writes.add(Write{o, true})
+		if what == Makes && def == nil {
+			what = Ends // who had the name before is gone
+		}
+		t.writes.add(Write{o, true, what})
 		t.g.Effects.Definitions = append(t.g.Effects.Definitions, o)
 	}
 	return o
 }
 
 func (t *tracer) drop(schema, name string) {
-	o := t.change(schema, name)
+	o := t.change(schema, name, Ends)
 	if _, _, is := t.temporary(o); is {
 		t.g.Effects.DropsTemporary = append(t.g.Effects.DropsTemporary, o)
 	}
@@ -157,8 +160,8 @@ func (t *tracer) rename(schema, name, toSchema, to string) {
 			return
 		}
 	}
-	t.change(schema, name)
-	next := t.change(toSchema, to)
+	t.change(schema, name, Ends)
+	next := t.change(toSchema, to, Ends)
 	t.renamed(old, next, def)
 }
 
@@ -239,7 +242,11 @@ func (t *tracer) createTable(d *parser.TableDefinition) {
 		t.carrierSink("temporary " + o.String())
 		return
 	}
-	o := t.change(d.Schema, d.Name)
+	what := Makes
+	if d.Replace {
+		what = Ends
+	}
+	o := t.change(d.Schema, d.Name, what)
 	for _, u := range d.Union {
 		t.readTable(u.Schema, u.Name) // their rows are the new table's from here on
 	}
@@ -250,7 +257,11 @@ func (t *tracer) createTable(d *parser.TableDefinition) {
 }
 
 func (t *tracer) alterRecognised(d *parser.TableDefinition) {
-	o := t.change(d.Schema, d.Name)
+	what := Rebuilds
+	if d.Exchange != nil {
+		what = Ends
+	}
+	o := t.change(d.Schema, d.Name, what)
 	for _, u := range d.Union {
 		t.readTable(u.Schema, u.Name)
 		t.sink(Sink{Kind: TableSink, Object: o})
@@ -281,7 +292,7 @@ func (t *tracer) renameInAlter(schema, name, toSchema, to string) {
 
 // exchange swaps a partition's rows with a table's: both ways.
 func (t *tracer) exchange(o Object, schema, name string) {
-	other := t.change(schema, name)
+	other := t.change(schema, name, Ends)
 	t.moved(o, other)
 	t.moved(other, o)
 }
@@ -290,7 +301,7 @@ func (t *tracer) alterTable(n *ast.AlterTableStmt) {
 	schema, name := n.Table.Schema.O, n.Table.Name.O
 	o, _, _ := t.object(schema, name)
 	if _, certain, is := t.temporary(o); !is || !certain {
-		o = t.change(schema, name)
+		o = t.change(schema, name, Rebuilds)
 	}
 	before := len(t.sources.list)
 	defer func() {
@@ -303,6 +314,7 @@ func (t *tracer) alterTable(n *ast.AlterTableStmt) {
 		case ast.AlterTableRenameTable:
 			t.renameInAlter(schema, name, s.NewTable.Schema.O, s.NewTable.Name.O)
 		case ast.AlterTableExchangePartition:
+			t.change(schema, name, Ends)
 			t.exchange(o, s.NewTable.Schema.O, s.NewTable.Name.O)
 		case ast.AlterTableImportTablespace, ast.AlterTableDiscardTablespace, ast.AlterTableImportPartitionTablespace, ast.AlterTableDiscardPartitionTablespace:
 			t.read(Source{Kind: SystemSource, Name: "ALTER TABLE … TABLESPACE, which takes over or gives up a table's file"})

@@ -122,13 +122,16 @@ func compareSinks(a, b Sink) int {
 
 // compareWrites puts a definition before the rows of the same object.
 func compareWrites(a, b Write) int {
-	if o := compareObjects(a.Object, b.Object); o != 0 || a.Definition == b.Definition {
+	if o := compareObjects(a.Object, b.Object); o != 0 {
 		return o
 	}
-	if a.Definition {
-		return -1
+	if a.Definition != b.Definition {
+		if a.Definition {
+			return -1
+		}
+		return 1
 	}
-	return 1
+	return cmp.Compare(b.Change, a.Change)
 }
 
 // sort puts all that was gathered in order.
@@ -141,6 +144,7 @@ func (t *tracer) sort() {
 	}
 	if len(t.writes.list)+len(t.names.list)+len(t.looks.list) > 1 {
 		slices.SortFunc(t.writes.list, compareWrites)
+		t.writes.list = slices.CompactFunc(t.writes.list, func(a, b Write) bool { return a.Object == b.Object && a.Definition == b.Definition }) // the most
 		slices.SortFunc(t.names.list, compareObjects)
 		slices.SortFunc(t.looks.list, compareObjects)
 	}

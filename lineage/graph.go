@@ -79,7 +79,19 @@ type Write struct {
 	Object Object
 	// Definition: the object is created, altered, renamed or dropped, not only its rows.
 	Definition bool
+	Change     Change
 }
+
+// Change says what becomes of an object that a statement changes.
+type Change uint8
+
+// The changes.
+const (
+	Content  Change = iota // its rows
+	Makes                  // it is made where the name is free; one that has the name stays as it is
+	Rebuilds               // it is altered, emptied or built anew, and is the same object afterwards
+	Ends                   // the name may mean another object afterwards: it is dropped, renamed, replaced or exchanged
+)
 
 // Graph is what one statement does with data. It is immutable once traced and shared by sessions.
 type Graph struct {

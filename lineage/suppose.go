@@ -12,7 +12,11 @@ import (
 
 // createView reads the view's query: the view is a sink of what it shows (contract 2, the table of sinks).
 func (t *tracer) createView(n *ast.CreateViewStmt) {
-	o := t.change(n.ViewName.Schema.O, n.ViewName.Name.O)
+	what := Makes
+	if n.OrReplace { // ALTER VIEW too is read as this
+		what = Ends
+	}
+	o := t.change(n.ViewName.Schema.O, n.ViewName.Name.O, what)
 	defer t.outOfSight()()
 	t.expr(n.Select)
 	t.sink(Sink{Kind: TableSink, Object: o})

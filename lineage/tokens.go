@@ -134,7 +134,7 @@ func (t *tracer) touchObject(def *catalog.Object) {
 		return
 	}
 	t.writeBase(o, def, changes(onInsert, onUpdate, onDelete))
-	t.writes.add(Write{o, true})
+	t.writes.add(Write{o, true, Ends}) // whatever it does
 }
 
 // foldKey gives texts that differ by case alone (strings.EqualFold) the same key.

@@ -244,7 +244,7 @@ func (t *tracer) maintain(schema, name string) {
 	case reachOf(o.Schema, o.Name) == forbidden:
 		t.forbid(o)
 	case known && o.Schema != "":
-		t.writes.add(Write{Object: o})
+		t.writes.add(Write{Object: o, Change: Rebuilds})
 	}
 }
 

@@ -130,6 +130,7 @@ func wrapTable(o lineage.Object, err error) error {
 func replace(p, next *enforcement.Policy, seals []enforcement.Seal, owners []string) {
 	projects := next.Clone().Projects
 	for name, project := range projects {
+		keepMarks(p.Projects[name], project)
 		project.Seals = nil
 		if have := p.Projects[name]; have != nil && have.Exception == project.Exception {
 			project.Seals = have.Seals
@@ -142,4 +143,25 @@ func replace(p, next *enforcement.Policy, seals []enforcement.Seal, owners []str
 		}
 	}
 	p.Projects = projects
+}
+
+// keepMarks leaves what is known of the objects that stay in their packages: since the export they may have been built
+// anew, which was followed. One that left and is put back by a file keeps the file's marks: it comes back if it is still
+// the object that it was.
+func keepMarks(have, next *enforcement.Project) {
+	if have == nil {
+		return
+	}
+	for key, k := range next.Packages {
+		if have.Packages[key] == nil {
+			continue
+		}
+		for i := range k.Items {
+			for _, was := range have.Packages[key].Items {
+				if was.Name == k.Items[i].Name {
+					k.Items[i].Definition, k.Items[i].Identity, k.Items[i].Rebuilding = was.Definition, was.Identity, was.Rebuilding
+				}
+			}
+		}
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -50,6 +51,7 @@ type Store struct {
 	others  atomic.Int32
 	wake    chan struct{}
 	ready   atomic.Bool
+	begun   sync.Map // names of statements that others wait for
 }
 
 const (
@@ -187,6 +189,36 @@ func (s *Store) prune(ctx context.Context) {
 	if err != nil {
 		s.o.Log.Warn("forget gateways that ended", "error", err)
 	}
+}
+
+// Begin gives a name to a statement under way that other gateways wait for.
+func (s *Store) Begin() string {
+	name := s.id + "/" + rand.Text()[:12]
+	s.begun.Store(name, true)
+	return name
+}
+
+// End forgets a statement that Begin named.
+func (s *Store) End(name string) { s.begun.Delete(name) }
+
+// Lives tells whether a statement may still be under way: its gateway holds a lease, and has not ended it.
+func (s *Store) Lives(ctx context.Context, name string) (bool, error) {
+	id := name[:max(0, strings.LastIndexByte(name, '/'))]
+	if id == s.id {
+		_, begun := s.begun.Load(name)
+		return begun, nil
+	}
+	lives := false
+	err := s.o.Pool.Session(ctx, func(t *warehouse.Tx) error {
+		clock, err := warehouseClock(t)
+		if err != nil {
+			return err
+		}
+		rows, err := t.Query("SELECT COUNT(*) FROM sluice.gateways WHERE id = ? AND expires > ?", id, clock)
+		lives = err == nil && len(rows) == 1 && value(rows[0], 0) != "0"
+		return err
+	})
+	return lives, err
 }
 
 // truth is what the revision row says.

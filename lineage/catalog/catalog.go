@@ -79,6 +79,8 @@ type Snapshot struct {
 	foreign map[string]bool
 	stale   atomic.Bool
 	schemas sync.Map // string -> *entry
+
+	identities sync.Map // [2]string -> Identity, of the tables that were compared
 }
 
 type entry struct {

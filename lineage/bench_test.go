@@ -3,6 +3,7 @@ package lineage_test
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -137,4 +138,16 @@ func TestKnownStatementAllocatesNothing(t *testing.T) {
 			t.Errorf("%s: %v allocations", name, n)
 		}
 	}
+}
+
+// BenchmarkLikened is parse, resolve and trace of a statement that was seen with other literals.
+func BenchmarkLikened(b *testing.B) {
+	r, rd, sc := benchReader(b), parser.Reading{Dialect: dialect("")}, lineage.Scope{Schema: "app"}
+	raw := []byte(benchStatements["point"])
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		raw = strconv.AppendInt(raw[:len("SELECT c FROM sbtest1 WHERE id = ")], int64(i), 10)
+		readOnce(b, r, raw, rd, sc)
+	}
+	b.ReportMetric(float64(r.Misses()), "parsed")
 }

@@ -75,13 +75,19 @@ func (t *tracer) variable(n *ast.VariableExpr) {
 	t.carrierSource(name)
 }
 
+// literal gives the text of a literal. Nothing else looks at one.
+func (t *tracer) literal(n ast.Node) (string, bool) {
+	t.g.literal = true
+	return parser.LiteralText(n)
+}
+
 // assign notes the effects of setting a system variable.
 func (t *tracer) assign(name string, value ast.ExprNode) {
 	name = strings.ToLower(strings.TrimPrefix(strings.TrimPrefix(strings.ToLower(name), "@@"), "session."))
 	e := &t.g.Effects
 	switch name {
 	case "sql_mode":
-		text, literal := parser.LiteralText(value)
+		text, literal := t.literal(value)
 		// A number, also a string in hexadecimal, spells a mode otherwise; of several the first may count too.
 		e.ModeText, e.ModeKnown = text, literal && !e.Mode && !strings.ContainsAny(text, "0123456789")
 		e.Mode = true
@@ -90,7 +96,7 @@ func (t *tracer) assign(name string, value ast.ExprNode) {
 		}
 	case "setnames", "setcharset", "character_set_client", "names", "charset":
 		e.Charset = true
-		if text, ok := parser.LiteralText(value); ok && value != nil {
+		if text, ok := t.literal(value); ok && value != nil {
 			e.CharsetName = strings.ToLower(text)
 		}
 	case "character_set_connection", "collation_connection", "character_set_results":

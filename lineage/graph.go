@@ -123,6 +123,8 @@ type Graph struct {
 	// the statement could touch.
 	Unread  string
 	Effects Effects
+	// literal: the value of a literal counts for the graph, so that it is only that one text's.
+	literal bool
 }
 
 // Effects is what a statement does to session state and definitions, for steps 1 and 8 of its trip.

@@ -26,7 +26,7 @@ func (t *tracer) pastBy(variable string, value ast.ExprNode) {
 	if t.b.reading.Dialect.Flavor != parser.TiDB || !pastSettings[strings.ToLower(variable)] {
 		return
 	}
-	if text, literal := parser.LiteralText(value); literal && (text == "" || text == "0") {
+	if text, literal := t.literal(value); literal && (text == "" || text == "0") {
 		return // back to the present
 	}
 	t.opaque(past)

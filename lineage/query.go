@@ -52,6 +52,7 @@ func (t *tracer) visit(n ast.Node, direct *cteScope) bool {
 		t.variable(n)
 		return true
 	case *ast.SelectIntoOption:
+		t.g.literal = true
 		t.sink(Sink{Kind: FileSink, Name: n.FileName})
 		return true
 	case *ast.TableOptimizerHint, *ast.ColumnName:

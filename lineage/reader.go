@@ -20,6 +20,7 @@ type Script struct {
 	graphs  []graphCache
 	only    [1]graphCache // that of a lone statement
 	next    *Script       // another one in the cache whose text has the same hash
+	like    *likeness     // whose tree this is, when it was made for another text of the same shape
 }
 
 // graphCache keeps the newest graphs of one statement, by what they depend on.
@@ -40,14 +41,16 @@ type cachedGraph struct {
 const keptGraphs = 8
 
 // Reader joins parse, resolve and trace behind one cache, which is keyed by the full text, compared
-// byte by byte, and by all that its reading depends on; never by a digest (sql.md 4).
+// byte by byte, and by all that its reading depends on; never by a digest (sql.md 4). Texts that differ in plain
+// literals alone share a tree: see [parser.AppendShape].
 type Reader struct {
 	Catalog *catalog.Catalog
 	seed    maphash.Seed
 	budget  int64 // bytes a shard may hold
 	shards  [shardCount]shard
+	shapes  [shardCount]shapeShard
 
-	hits, misses atomic.Uint64
+	hits, likened, misses atomic.Uint64
 }
 
 const (
@@ -61,10 +64,24 @@ const (
 	seenTexts = 1024
 )
 
+// sightings holds, by a part of a text's hash, another part of it.
+type sightings [seenTexts]atomic.Uint32
+
+// again tells whether a text came before, not too many others ago.
+func (s *sightings) again(hash uint64) bool {
+	tag := uint32(hash>>32) | 1
+	slot := &s[hash/shardCount%seenTexts]
+	if slot.Load() == tag {
+		return true
+	}
+	slot.Store(tag)
+	return false
+}
+
 // shard is a part of the cache. A text is kept when it comes for the second time: most texts that hold their values come
 // once, and would push out those that come again.
 type shard struct {
-	seen  [seenTexts]atomic.Uint32 // by a part of a text's hash, another part of it
+	seen  sightings
 	mu    sync.RWMutex
 	texts map[uint64]*Script // by the hash of the text; several when the reading differs
 	bytes int64
@@ -75,48 +92,61 @@ func NewReader(c *catalog.Catalog, bytes int) *Reader {
 	return &Reader{Catalog: c, seed: maphash.MakeSeed(), budget: int64(bytes) / shardCount}
 }
 
-// Hits and Misses count the texts that were known and that were parsed.
-func (r *Reader) Hits() uint64   { return r.hits.Load() }
-func (r *Reader) Misses() uint64 { return r.misses.Load() }
+// Hits, Likened and Misses count the texts that were known, those that were like a known one but for plain literals,
+// and those that were parsed.
+func (r *Reader) Hits() uint64    { return r.hits.Load() }
+func (r *Reader) Likened() uint64 { return r.likened.Load() }
+func (r *Reader) Misses() uint64  { return r.misses.Load() }
 
 // Parse is parser.Parse behind the cache. It allocates nothing for a text that came twice before.
 func (r *Reader) Parse(text []byte, rd parser.Reading) (*Script, error) {
 	hash := maphash.Bytes(r.seed, text)
 	s := &r.shards[hash%shardCount]
-	s.mu.RLock()
-	for known := s.texts[hash]; known != nil; known = known.next {
-		if known.text == string(text) && known.Reading == rd {
-			s.mu.RUnlock()
-			r.hits.Add(1)
-			return known, nil
+	if known := s.find(hash, text, rd); known != nil {
+		r.hits.Add(1)
+		return known, nil
+	}
+	if len(text) > cachedText {
+		r.misses.Add(1)
+		return read(string(text), rd)
+	}
+	scratch := shapeBuffers.Get().(*[]byte)
+	defer shapeBuffers.Put(scratch)
+	shape, shaped := parser.AppendShape((*scratch)[:0], text, rd)
+	*scratch = shape
+	if shaped {
+		if script := r.alike(shape, text, rd); script != nil {
+			r.likened.Add(1)
+			if s.seen.again(hash) {
+				s.keep(hash, script, r.budget)
+			}
+			return script, nil
 		}
 	}
-	s.mu.RUnlock()
 	r.misses.Add(1)
-	own := string(text)
-	parsed, err := parser.Parse(own, rd)
-	if err != nil {
-		return nil, err
+	script, err := read(string(text), rd)
+	if err != nil || hasCommand(script.Script) {
+		return script, err
 	}
-	script := &Script{Script: parsed, Reading: rd, text: own}
-	if script.graphs = script.only[:]; len(parsed.Statements) != 1 {
-		script.graphs = make([]graphCache, len(parsed.Statements))
-	}
-	if len(own) <= cachedText && s.again(hash) && !hasCommand(parsed) {
+	if s.seen.again(hash) {
 		s.keep(hash, script, r.budget)
+	}
+	if shaped && script.Likenable() {
+		r.keepShape(shape, script)
 	}
 	return script, nil
 }
 
-// again tells whether a text came before, not too many others ago.
-func (s *shard) again(hash uint64) bool {
-	tag := uint32(hash>>32) | 1
-	slot := &s.seen[hash/shardCount%seenTexts]
-	if slot.Load() == tag {
-		return true
+func read(text string, rd parser.Reading) (*Script, error) {
+	parsed, err := parser.Parse(text, rd)
+	if err != nil {
+		return nil, err
 	}
-	slot.Store(tag)
-	return false
+	script := &Script{Script: parsed, Reading: rd, text: text}
+	if script.graphs = script.only[:]; len(parsed.Statements) != 1 {
+		script.graphs = make([]graphCache, len(parsed.Statements))
+	}
+	return script, nil
 }
 
 func hasCommand(s *parser.Script) bool {
@@ -128,6 +158,18 @@ func hasCommand(s *parser.Script) bool {
 	return false
 }
 
+// find gives the script of a text, nil when there is none.
+func (s *shard) find(hash uint64, text []byte, rd parser.Reading) *Script {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for known := s.texts[hash]; known != nil; known = known.next {
+		if known.text == string(text) && known.Reading == rd && !known.outgrown() {
+			return known
+		}
+	}
+	return nil
+}
+
 // keep adds a script, and drops others at random while the shard is over its budget.
 func (s *shard) keep(hash uint64, script *Script, budget int64) {
 	s.mu.Lock()
@@ -135,9 +177,10 @@ func (s *shard) keep(hash uint64, script *Script, budget int64) {
 	if s.texts == nil {
 		s.texts = make(map[uint64]*Script)
 	}
+	s.drop(hash, script)
 	script.next = s.texts[hash]
 	s.texts[hash] = script
-	s.bytes += cost(script.text)
+	s.bytes += script.cost()
 	if s.bytes <= budget {
 		return
 	}
@@ -146,13 +189,33 @@ func (s *shard) keep(hash uint64, script *Script, budget int64) {
 			return
 		}
 		for ; dropped != nil; dropped = dropped.next {
-			s.bytes -= cost(dropped.text)
+			s.bytes -= dropped.cost()
 		}
 		delete(s.texts, other)
 	}
 }
 
-func cost(text string) int64 { return entryOverhead + entryFactor*int64(len(text)) }
+// drop forgets an older script of the same text. Who found it before goes on with it.
+func (s *shard) drop(hash uint64, script *Script) {
+	var others *Script
+	for old := s.texts[hash]; old != nil; {
+		next := old.next
+		if old.text == script.text && old.Reading == script.Reading {
+			s.bytes -= old.cost()
+		} else {
+			old.next, others = others, old
+		}
+		old = next
+	}
+	s.texts[hash] = others
+}
+
+func (s *Script) cost() int64 {
+	if s.like != nil {
+		return likenedOverhead + int64(len(s.text))
+	}
+	return entryOverhead + entryFactor*int64(len(s.text))
+}
 
 // Graph gives the graph of statement i of a script, by the newest catalog. It does no I/O and
 // allocates nothing when the statement's names are known. It fails when definitions cannot be read.
@@ -164,13 +227,16 @@ func (r *Reader) Graph(ctx context.Context, s *Script, i int, sc Scope) (*Graph,
 	cache := &s.graphs[i]
 	plain := len(sc.Temporary) == 0
 	if plain {
-		if g := cache.find(sc.Schema, cat.Version()); g != nil {
+		if g := cache.find(sc.Schema, cat.Version()); g != nil && (s.like == nil || g.likenable()) {
 			return g, nil
 		}
 	}
 	g, cat, err := r.trace(ctx, s, i, sc, cat)
 	if err != nil {
 		return nil, err
+	}
+	if s.like != nil && !g.likenable() {
+		return r.byItself(ctx, s, sc, cat)
 	}
 	if plain {
 		cache.keep(&cachedGraph{schema: sc.Schema, version: cat.Version(), graph: g})

@@ -208,7 +208,7 @@ func (t *tracer) set(n *ast.SetStmt) {
 		case v.IsSystem || !strings.HasPrefix(v.Name, "@") && v.IsGlobal:
 			t.assign(v.Name, v.Value)
 			t.pastBy(v.Name, v.Value)
-			if _, literal := parser.LiteralText(v.Value); v.Value != nil && !literal && !t.isLocal(v.Name) {
+			if _, literal := t.literal(v.Value); v.Value != nil && !literal && !t.isLocal(v.Name) {
 				t.carrierSink("@@" + strings.ToLower(v.Name))
 				t.settingFrom(v.IsGlobal)
 			}

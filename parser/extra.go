@@ -1,6 +1,10 @@
 package parser
 
-import "github.com/pingcap/tidb/pkg/parser/ast"
+import (
+	"reflect"
+
+	"github.com/pingcap/tidb/pkg/parser/ast"
+)
 
 // Extra is what a recogniser found in a statement that the tree parser cannot read as it
 // stands. Everything in it belongs to the statement: an analysis that ignores a field that is
@@ -44,6 +48,9 @@ type Extra struct {
 	// (SET STATEMENT sql_mode=…), lower-case names.
 	Settings []string
 }
+
+// empty tells whether a recogniser found nothing.
+func (e *Extra) empty() bool { return reflect.ValueOf(*e).IsZero() }
 
 // Variable is a target or a source that is no table: a user variable (@a) or a local variable
 // or parameter of a stored program.

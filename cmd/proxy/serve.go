@@ -83,7 +83,9 @@ func assemble(ctx context.Context, cfg *config.Config, log *slog.Logger) (*servi
 		return nil, fmt.Errorf("admin.listen: %w", err)
 	}
 	metrics := console.NewMetrics()
-	s.gateway = gateway.New(s.gatewayOptions(flavor, metrics))
+	options := s.gatewayOptions(flavor, metrics)
+	metrics.Watch(options.Reader, s.store)
+	s.gateway = gateway.New(options)
 	s.console = console.New(console.Options{
 		Policies: s.store, Sessions: s.gateway, Metrics: metrics, Audit: s.audit,
 		Ready:   func() error { return s.ready() },

@@ -120,6 +120,12 @@ func TestLog(t *testing.T) {
 	}
 }
 
+type texts struct{}
+
+func (texts) Hits() uint64    { return 3 }
+func (texts) Likened() uint64 { return 2 }
+func (texts) Misses() uint64  { return 1 }
+
 func TestMetrics(t *testing.T) {
 	o := options(t)
 	o.Metrics.SessionOpened()
@@ -129,6 +135,8 @@ func TestMetrics(t *testing.T) {
 	o.Metrics.LoginTook(time.Millisecond)
 	o.Metrics.Statement("deny", "no rule", "tree")
 	o.Metrics.Alarm("schema")
+	o.Metrics.Watch(texts{}, o.Policies)
+	want(t, o, "/metrics", 200, `sluice_texts_total{how="known"} 3`, `sluice_texts_total{how="likened"} 2`, `sluice_texts_total{how="parsed"} 1`, "sluice_policy_revision ")
 	want(t, o, "/metrics", 200, "sluice_sessions 1\n", "sluice_sessions_total 2\n", `sluice_sessions_rejected_total{reason="limit"} 1`,
 		"sluice_login_seconds_count 1\n", `sluice_statements_total{rule="no rule",tier="tree",verdict="deny"} 1`, `sluice_alarms_total{kind="schema"} 1`)
 }

@@ -35,6 +35,25 @@ func NewMetrics() *Metrics {
 	return m
 }
 
+// Reader counts the texts that it read.
+type Reader interface {
+	Hits() uint64
+	Likened() uint64
+	Misses() uint64
+}
+
+// Watch shows how often the statement cache helps, and the revision that is decided by.
+func (m *Metrics) Watch(r Reader, p Policies) {
+	for how, count := range map[string]func() uint64{"known": r.Hits, "likened": r.Likened, "parsed": r.Misses} {
+		m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "sluice_texts_total", Help: "Texts by how they were read: known, likened to one with other literals, parsed.",
+			ConstLabels: prometheus.Labels{"how": how},
+		}, func() float64 { return float64(count()) }))
+	}
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "sluice_policy_revision", Help: "Revision of the policy that is decided by."},
+		func() float64 { return float64(p.Current().Revision()) }))
+}
+
 // SessionOpened counts a session that began.
 func (m *Metrics) SessionOpened() { m.sessions.Inc(); m.opened.Inc() }
 

@@ -25,7 +25,11 @@ func (s *Session) ask(ctx context.Context, sql string) ([][]*string, error) {
 // askColumns is ask with the columns.
 func (s *Session) askColumns(_ context.Context, sql string) ([]wire.Column, [][]*string, error) {
 	_ = s.warehouse.SetReadDeadline(time.Now().Add(s.g.Limits.WriteTimeout))
-	defer func() { _ = s.warehouse.SetReadDeadline(time.Time{}) }()
+	s.warehouse.ReadAhead(true) // many small packets
+	defer func() {
+		s.warehouse.ReadAhead(false)
+		_ = s.warehouse.SetReadDeadline(time.Time{})
+	}()
 	attributes := s.attributes
 	s.attributes = nil // the client's are not the question's
 	err := s.send(append([]byte{byte(wire.ComQuery)}, sql...))

@@ -40,6 +40,7 @@ func (s *Session) login(ctx context.Context) error {
 		return err
 	}
 	_ = s.warehouse.SetDeadline(deadline)
+	s.warehouse.ReadAhead(true) // the warehouse says nothing behind a greeting until it is answered
 	greeting, err := s.relayGreeting()
 	if err != nil {
 		return err
@@ -69,6 +70,7 @@ func (s *Session) login(ctx context.Context) error {
 // welcome asks the warehouse who was let in and hands the client the warehouse's OK.
 func (s *Session) welcome(ctx context.Context, ok []byte) error {
 	clientSequence := s.client.Sequence()
+	s.warehouse.ReadAhead(false)
 	if err := s.identify(ctx); err != nil {
 		s.client.SetSequence(clientSequence)
 		s.sayError(1105, "HY000", "Sluice could not ask the warehouse for the session's account; try again")

@@ -92,11 +92,14 @@ func NewReader(c *catalog.Catalog, bytes int) *Reader {
 	return &Reader{Catalog: c, seed: maphash.MakeSeed(), budget: int64(bytes) / shardCount}
 }
 
-// Hits, Likened and Misses count the texts that were known, those that were like a known one but for plain literals,
-// and those that were parsed.
-func (r *Reader) Hits() uint64    { return r.hits.Load() }
+// Hits counts the texts that were known.
+func (r *Reader) Hits() uint64 { return r.hits.Load() }
+
+// Likened counts the texts that were like a known one but for plain literals.
 func (r *Reader) Likened() uint64 { return r.likened.Load() }
-func (r *Reader) Misses() uint64  { return r.misses.Load() }
+
+// Misses counts the texts that were parsed.
+func (r *Reader) Misses() uint64 { return r.misses.Load() }
 
 // Parse is parser.Parse behind the cache. It allocates nothing for a text that came twice before.
 func (r *Reader) Parse(text []byte, rd parser.Reading) (*Script, error) {

@@ -47,9 +47,14 @@ type Conn struct {
 // NewConn wraps a connection. It reads no byte past the packet that is asked for until ReadAhead.
 func NewConn(c net.Conn) *Conn { return &Conn{conn: c} }
 
-// ReadAhead lets the connection read more than the packet asked for. It stays off during the
-// connection phase, where bytes behind an SSLRequest belong to TLS.
-func (c *Conn) ReadAhead(on bool) { c.ahead = on }
+// ReadAhead lets the connection read more than the packet asked for, or no more, which gives the memory back. It stays
+// off while bytes behind an SSLRequest may come, which belong to TLS.
+func (c *Conn) ReadAhead(on bool) {
+	c.ahead = on
+	if !on && c.Buffered() == 0 {
+		c.store, c.buf, c.from = nil, nil, 0
+	}
+}
 
 // Upgrade goes on over another connection, TLS over NetConn. What was read ahead is dropped: plain
 // bytes must never be taken for bytes that came encrypted.

@@ -56,11 +56,8 @@ func (s *Session) care(ctx context.Context, f *flight, verified *map[*enforcemen
 		}
 	}
 	if overtakes(f) {
-		if f.text != nil {
-			if f.hopeless = s.hopelessError(f.text); f.hopeless != nil {
-				return false, errHopeless
-			}
-			f.text = nil
+		if f.hopeless = s.warehouseRefusal(ctx, f); f.hopeless != nil {
+			return false, errHopeless
 		}
 		changed, err := s.g.Commander.BeforeWrite(ctx, f.snapshot, f.graph, s.environment(), f.statement.Text, time.Now())
 		if err != nil || changed {

@@ -23,6 +23,7 @@ type flight struct {
 	announced bool   // other gateways know of its definitions
 	text      []byte // what COM_QUERY sends; nil for everything else
 	rebuild   *rebuild
+	asked     bool   // the warehouse was asked whether it would refuse it
 	hopeless  []byte // the ERR packet by which the warehouse would refuse it anyway
 }
 

@@ -123,8 +123,10 @@ type sealing struct {
 
 const quick = "policy: {catalog_max_age: 50ms}"
 
+func readerOfRows() io.Reader { return strings.NewReader("7,seven\n8,eight\n") }
+
 func TestSeals(t *testing.T) {
-	mysql.RegisterReaderHandler("rows", func() io.Reader { return strings.NewReader("7,seven\n8,eight\n") })
+	mysql.RegisterReaderHandler("rows", readerOfRows)
 	// A short age of definitions, so that the tests need not wait until what root makes is noticed.
 	for _, start := range []func(testing.TB, ...string) *servers.Server{servers.MariaDB, servers.MySQL} {
 		server := start(t)

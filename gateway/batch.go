@@ -38,7 +38,8 @@ func quotable(near string) string {
 
 // emptyNext tells whether an empty statement follows st in its batch, and what follows from there.
 func emptyNext(st *parser.Statement) (string, bool) {
-	rest := strings.TrimLeft(strings.TrimPrefix(st.Rest, ";"), " \t\r\n\f\v")
+	blanks := " \t\r\n\f\v"
+	rest := strings.TrimLeft(strings.TrimPrefix(strings.TrimLeft(st.Rest, blanks), ";"), blanks)
 	return rest, strings.HasPrefix(rest, ";")
 }
 

@@ -25,7 +25,7 @@ func TestNearInBatch(t *testing.T) {
 
 // An empty statement is one between two semicolons, not what stands behind the last.
 func TestEmptyNext(t *testing.T) {
-	for rest, want := range map[string]bool{"; SELECT 2": false, "; ; SELECT 2": true, ";;": true, ";": false, "": false} {
+	for rest, want := range map[string]bool{"; SELECT 2": false, " ; SELECT 2": false, "\n;SELECT 2": false, "; ; SELECT 2": true, " ;; SELECT 2": true, ";;": true, ";": false, "": false} {
 		if _, got := emptyNext(&parser.Statement{Rest: rest}); got != want {
 			t.Errorf("%q: %v", rest, got)
 		}

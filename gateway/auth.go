@@ -9,6 +9,7 @@ import (
 	"fmt"
 
 	"sluice/gateway/wire"
+	"sluice/parser"
 )
 
 // The plugins whose full authentication sends the password itself, in a form that depends on
@@ -135,7 +136,10 @@ func (s *Session) legsDiffer() bool { return s.subject.TLS != s.warehouseTLS }
 // end expects. The gateway holds the password for as long as this function runs.
 func (s *Session) bridge() error {
 	if !s.g.RSABridge {
-		return s.refuseLogin(3159, "HY000", "this account's login needs TLS on both sides of Sluice or on neither (auth.rsa_bridge is off)")
+		return s.refuseAnswer(3159, "HY000", "this account's login needs TLS on both sides of Sluice or on neither (auth.rsa_bridge is off)")
+	}
+	if !s.warehouseTLS && s.state.reading.Dialect.Flavor == parser.TiDB {
+		return s.refuseAnswer(3159, "HY000", "TiDB takes this account's password over TLS alone: Sluice's operator sets warehouse.tls")
 	}
 	var password []byte
 	var err error
@@ -230,6 +234,16 @@ func (s *Session) refuseCleartext(plugin string) error {
 func (s *Session) refuseLogin(code uint16, sqlState, message string) error {
 	s.sayError(code, sqlState, message)
 	return errLogin
+}
+
+// refuseAnswer is refuseLogin where it is the client's turn: it sends its part before it reads.
+func (s *Session) refuseAnswer(code uint16, sqlState, message string) error {
+	answer, err := s.client.ReadPacket(maxHandshake)
+	if err != nil {
+		return fmt.Errorf("read the client's login answer: %w", err)
+	}
+	clear(answer)
+	return s.refuseLogin(code, sqlState, message)
 }
 
 // rsaKey is made on first use and lives as long as the process.

@@ -5,6 +5,9 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -61,7 +64,26 @@ func TestLogins(t *testing.T) {
 		gateways := legs(t, warehouse)
 		warehouse.Exec(t, "CREATE USER sha2@'127.0.0.1' IDENTIFIED WITH caching_sha2_password BY 's2-pass'", "CREATE USER nopass@'127.0.0.1' IDENTIFIED WITH caching_sha2_password BY ''")
 		cold := func() { warehouse.Exec(t, "FLUSH PRIVILEGES") } // forgets the passwords that logged in
-		logins(t, gateways, map[string]string{"sha2": "s2-pass", "nopass": ""}, cold)
+		warehouse.Exec(t, "CREATE USER sha256@'127.0.0.1' IDENTIFIED WITH sha256_password BY 's6-pass'")
+		logins(t, gateways, map[string]string{"sha2": "s2-pass", "nopass": "", "sha256": "s6-pass"}, cold)
+	})
+	t.Run("TiDB", func(t *testing.T) {
+		cert, key := certificate(t)
+		settings := filepath.Join(t.TempDir(), "tidb.toml")
+		if err := os.WriteFile(settings, fmt.Appendf(nil, "[security]\nssl-cert = %q\nssl-key = %q\n", cert, key), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		warehouse := servers.TiDB(t, "-config="+settings)
+		gateways := legs(t, warehouse)
+		warehouse.Exec(t, "CREATE USER sha2@'127.0.0.1' IDENTIFIED WITH caching_sha2_password BY 's2-pass'", "CREATE USER native@'127.0.0.1' IDENTIFIED WITH mysql_native_password BY 'n-pass'",
+			"CREATE USER nopass@'127.0.0.1'")
+		logins(t, gateways, map[string]string{"native": "n-pass", "nopass": ""}, func() {})
+		// TiDB knows no RSA exchange: it takes the password over TLS alone.
+		if _, _, err := (login{"sha2", "s2-pass", "any", gateways["disabled"]}).try(); err == nil || !strings.Contains(err.Error(), "warehouse.tls") {
+			t.Errorf("encrypted client, plain TiDB: %v", err)
+		}
+		delete(gateways, "disabled")
+		logins(t, gateways, map[string]string{"sha2": "s2-pass"}, func() {})
 	})
 	t.Run("MariaDB", func(t *testing.T) {
 		cert, key := certificate(t)
@@ -78,6 +100,28 @@ func TestLogins(t *testing.T) {
 			}
 		}
 	})
+}
+
+// PARSEC, and a client and a server of the series that encrypts by itself.
+func TestParsec(t *testing.T) {
+	warehouse, client := servers.NewMariaDB(t)
+	gateways := legs(t, warehouse)
+	warehouse.Exec(t, "INSTALL SONAME 'auth_parsec'", "CREATE USER pars@'127.0.0.1' IDENTIFIED VIA parsec USING PASSWORD('p-pass')",
+		"CREATE USER ed@'127.0.0.1' IDENTIFIED BY 'e-pass'")
+	gateways["none between"] = warehouse.Addr
+	for mode, addr := range gateways {
+		for _, options := range [][]string{{"--skip-ssl"}, {"--ssl", "--disable-ssl-verify-server-cert"}} {
+			for user, password := range map[string]string{"pars": "p-pass", "ed": "e-pass"} {
+				for _, word := range []string{password, "wrong"} {
+					args := append([]string{"--no-defaults", "-h127.0.0.1", "-P" + addr[strings.LastIndexByte(addr, ':')+1:], "-e", "SELECT CURRENT_USER()", "-u" + user, "-p" + word}, options...)
+					out, err := exec.Command(client, args...).CombinedOutput()
+					if want := map[bool]string{true: user + "@127.0.0.1", false: "1045"}[word == password]; !strings.Contains(string(out), want) {
+						t.Errorf("gateway's leg %s, %v, %s, %s: %v, %s", mode, options, user, word, err, out)
+					}
+				}
+			}
+		}
+	}
 }
 
 func logins(t *testing.T, gateways, accounts map[string]string, cold func()) {

@@ -5,7 +5,6 @@
 package servers
 
 import (
-	"bytes"
 	"database/sql"
 	"fmt"
 	"net"
@@ -265,60 +264,6 @@ func RedisAt(t testing.TB, port int) *Server {
 	}, daemon, "--bind", "127.0.0.1", "--port", strconv.Itoa(port), "--save", "", "--appendonly", "no", "--dir", dir)
 	s.Addr = addr
 	return s
-}
-
-// MySQL starts an Oracle MySQL of its own for the test; root has no password on the socket. Its programs are
-// unpacked from Debian's packages once and kept in the cache folder.
-func MySQL(t testing.TB, args ...string) *Server {
-	t.Helper()
-	tree := mysqlTree(t)
-	root := filepath.Join(tree, "root")
-	dir := scratch(t)
-	port := FreePort(t)
-	common := []string{"--no-defaults", "--user=" + username(), "--basedir=" + root + "/usr", "--lc-messages-dir=" + root + "/usr/share/mysql",
-		"--character-sets-dir=" + root + "/usr/share/mysql/charsets", "--plugin-dir=" + root + "/usr/lib/mysql/plugin", "--datadir=" + filepath.Join(dir, "data"),
-		"--secure-file-priv=", "--innodb-redo-log-capacity=8M", "--innodb-buffer-pool-size=32M", "--innodb-flush-log-at-trx-commit=0",
-		"--innodb-doublewrite=OFF", "--innodb-flush-method=nosync", "--performance-schema=OFF", "--skip-log-bin", "--mysqlx=OFF", "--local-infile=ON"}
-	daemon := filepath.Join(tree, "mysqld")
-	if out, err := exec.Command(daemon, append(append([]string{}, common...), "--initialize-insecure")...).CombinedOutput(); err != nil {
-		t.Fatalf("mysqld --initialize-insecure: %v\n%s", err, out)
-	}
-	socket := filepath.Join(dir, "s.sock")
-	all := append(append([]string{}, common...), "--bind-address=127.0.0.1", "--port="+strconv.Itoa(port), "--socket="+socket, "--pid-file="+filepath.Join(dir, "pid"))
-	s := start(t, "MySQL", dir, func() error { return ping(socket) }, daemon, append(all, args...)...)
-	s.Addr, s.Socket = "127.0.0.1:"+strconv.Itoa(port), socket
-	return s
-}
-
-// MySQLClient gives the path of Oracle's own mysql command.
-func MySQLClient(t testing.TB) string {
-	t.Helper()
-	return filepath.Join(mysqlTree(t), "mysql")
-}
-
-func mysqlTree(t testing.TB) string {
-	t.Helper()
-	installing.Lock()
-	defer installing.Unlock()
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		cache = filepath.Join(os.TempDir(), "cache")
-	}
-	dir := filepath.Join(cache, "sluice", "mysql")
-	script := filepath.Join(dir, "get-mysql.sh")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(script, getMySQL, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	var out bytes.Buffer
-	cmd := exec.Command("bash", script, dir)
-	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := cmd.Run(); err != nil {
-		missing(t, "get MySQL: %v\n%s", err, out.String())
-	}
-	return dir
 }
 
 // Exec runs statements as root over the socket.

@@ -1,0 +1,111 @@
+package servers
+
+import (
+	"bytes"
+	_ "embed"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// getDebian unpacks packages of a Debian suite into a folder, with nothing installed.
+//
+//go:embed get-debian.sh
+var getDebian []byte
+
+// MySQL starts an Oracle MySQL of its own for the test; root has no password on the socket. Its programs are
+// unpacked from Debian's packages once and kept in the cache folder.
+func MySQL(t testing.TB, args ...string) *Server {
+	t.Helper()
+	tree := unpacked(t, "mysql", "sid", "mysqld", "mysql-server-core", "mysql-client-core")
+	root := filepath.Join(tree, "root")
+	dir := scratch(t)
+	port := FreePort(t)
+	common := []string{"--no-defaults", "--user=" + username(), "--basedir=" + root + "/usr", "--lc-messages-dir=" + root + "/usr/share/mysql",
+		"--character-sets-dir=" + root + "/usr/share/mysql/charsets", "--plugin-dir=" + root + "/usr/lib/mysql/plugin", "--datadir=" + filepath.Join(dir, "data"),
+		"--secure-file-priv=", "--innodb-redo-log-capacity=8M", "--innodb-buffer-pool-size=32M", "--innodb-flush-log-at-trx-commit=0",
+		"--innodb-doublewrite=OFF", "--innodb-flush-method=nosync", "--performance-schema=OFF", "--skip-log-bin", "--mysqlx=OFF", "--local-infile=ON"}
+	daemon := filepath.Join(tree, "mysqld")
+	if out, err := exec.Command(daemon, append(append([]string{}, common...), "--initialize-insecure")...).CombinedOutput(); err != nil {
+		t.Fatalf("mysqld --initialize-insecure: %v\n%s", err, out)
+	}
+	socket := filepath.Join(dir, "s.sock")
+	all := append(append([]string{}, common...), "--bind-address=127.0.0.1", "--port="+strconv.Itoa(port), "--socket="+socket, "--pid-file="+filepath.Join(dir, "pid"))
+	s := start(t, "MySQL", dir, func() error { return ping(socket) }, daemon, append(all, args...)...)
+	s.Addr, s.Socket = "127.0.0.1:"+strconv.Itoa(port), socket
+	return s
+}
+
+// MySQLClient gives the path of Oracle's own mysql command.
+func MySQLClient(t testing.TB) string {
+	t.Helper()
+	return filepath.Join(unpacked(t, "mysql", "sid", "mysqld", "mysql-server-core", "mysql-client-core"), "mysql")
+}
+
+// NewMariaDB starts a MariaDB of the series after the one that this Debian has: 11.8, which offers TLS without being
+// asked and knows PARSEC. It gives the path of its own client too.
+func NewMariaDB(t testing.TB) (server *Server, client string) {
+	t.Helper()
+	tree := unpacked(t, "mariadb", "trixie", "mariadbd", "mariadb-server-core", "mariadb-client-core", "mariadb-server")
+	root := filepath.Join(tree, "root", "usr")
+	dir := scratch(t)
+	daemon := filepath.Join(tree, "mariadbd")
+	common := []string{"--no-defaults", "--user=" + username(), "--basedir=" + root, "--lc-messages-dir=" + root + "/share/mariadb", "--character-sets-dir=" + root + "/share/mariadb/charsets",
+		"--plugin-dir=" + root + "/lib/mysql/plugin", "--datadir=" + filepath.Join(dir, "data"), "--tmpdir=" + dir, "--innodb-log-file-size=4M", "--innodb-buffer-pool-size=16M"}
+	if err := os.Mkdir(filepath.Join(dir, "data"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(daemon, append(append([]string{}, common...), "--bootstrap")...)
+	cmd.Stdin = strings.NewReader(systemTables(t, filepath.Join(root, "share", "mariadb")))
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("mariadbd --bootstrap: %v\n%s", err, out)
+	}
+	socket, port := filepath.Join(dir, "s.sock"), FreePort(t)
+	server = start(t, "MariaDB 11.8", dir, func() error { return ping(socket) }, daemon,
+		append(common, "--bind-address=127.0.0.1", "--port="+strconv.Itoa(port), "--socket="+socket, "--pid-file="+filepath.Join(dir, "pid"), "--skip-name-resolve")...)
+	server.Addr, server.Socket = "127.0.0.1:"+strconv.Itoa(port), socket
+	return server, filepath.Join(tree, "mariadb")
+}
+
+// systemTables is the script that makes the schema mysql, with a root that has no password.
+func systemTables(t testing.TB, dir string) string {
+	t.Helper()
+	script := "CREATE DATABASE mysql;\nUSE mysql;\nSET @auth_root_socket = NULL;\n"
+	for _, name := range []string{"mariadb_system_tables.sql", "mariadb_performance_tables.sql", "mariadb_system_tables_data.sql"} {
+		text, err := os.ReadFile(filepath.Join(dir, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		script += string(text) + "\n"
+	}
+	return script
+}
+
+// unpacked gives the folder that holds a server's programs, unpacking them when they are not there yet.
+func unpacked(t testing.TB, name, suite, server string, packages ...string) string {
+	t.Helper()
+	installing.Lock()
+	defer installing.Unlock()
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		cache = filepath.Join(os.TempDir(), "cache")
+	}
+	dir := filepath.Join(cache, "sluice", name)
+	script := filepath.Join(dir, "get-debian.sh")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(script, getDebian, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	cmd := exec.Command("bash", append([]string{script, dir, suite, server}, packages...)...)
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Run(); err != nil {
+		missing(t, "get %s: %v\n%s", name, err, out.String())
+	}
+	return dir
+}

@@ -10,8 +10,8 @@ type Labels struct {
 	odd  bool // some carrier has a name that other spellings may equal
 }
 
-// maxLabels bounds the sources that one session's carriers name.
-const maxLabels = 100000
+// maxLabels bounds the sources that one carrier names. What holds more is taken to hold anything.
+const maxLabels = 2000
 
 // Reset forgets everything, as the session's end does.
 func (l *Labels) Reset() { *l = Labels{} }
@@ -88,8 +88,11 @@ func (l *Labels) add(carrier string, s Source) {
 		}
 	}
 	l.odd = l.odd || !plainName(carrier)
-	if len(l.held[carrier]) < maxLabels {
+	switch n := len(l.held[carrier]); {
+	case n < maxLabels:
 		l.held[carrier] = append(l.held[carrier], s)
+	case n == maxLabels:
+		l.held[carrier] = append(l.held[carrier], Source{Kind: OpaqueSource, Name: "data of more tables than a session is followed over"})
 	}
 }
 

@@ -48,9 +48,10 @@ func (s *Session) hungUp() {
 	deadline := time.Now().Add(time.Second)
 	_ = s.warehouse.SetDeadline(deadline)
 	_ = s.client.SetWriteDeadline(deadline)
-	last, _ := io.ReadAll(io.LimitReader(s.warehouse, maxFarewell))
+	// Both legs are compressed or neither: the bytes mean the same on both.
+	last, _ := io.ReadAll(io.LimitReader(s.warehouse.NetConn(), maxFarewell))
 	if len(last) > 0 {
-		_, _ = s.client.Write(last)
+		_, _ = s.client.NetConn().Write(last)
 	}
 	_ = s.client.Close()
 }

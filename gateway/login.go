@@ -20,9 +20,8 @@ const maxHandshake = 1 << 20
 // Capabilities that are taken out of greeting, response and COM_CHANGE_USER alike (wire.md 1.5):
 // framings that the relay does not follow.
 const (
-	maskedCapabilities = wire.ClientCompress | wire.ClientZstdCompression |
-		wire.ClientOptionalResultsetMetadata | wire.ClientSSL
-	passedExtended = wire.ExtExtendedMetadata | wire.ExtStmtBulk
+	maskedCapabilities = wire.ClientOptionalResultsetMetadata | wire.ClientSSL
+	passedExtended     = wire.ExtExtendedMetadata | wire.ExtStmtBulk
 )
 
 // errLogin ends a session whose login did not succeed; the client has been told.
@@ -64,7 +63,14 @@ func (s *Session) login(ctx context.Context) error {
 	_ = s.client.SetDeadline(time.Time{})
 	_ = s.warehouse.SetDeadline(time.Time{})
 	s.program = strings.Clone(response.Attribute("program_name")) // else it keeps the whole packet
-	return s.welcome(ctx, ok)
+	// Both legs are compressed as client and warehouse agreed, from behind the OK packet on.
+	how := wire.AgreedCompression(s.caps, response.ZstdLevel)
+	s.warehouse.Compress(how, false)
+	if err := s.welcome(ctx, ok); err != nil {
+		return err
+	}
+	s.client.Compress(how, true)
+	return nil
 }
 
 // welcome asks the warehouse who was let in and hands the client the warehouse's OK.

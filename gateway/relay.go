@@ -97,13 +97,21 @@ func (s *Session) answer(ctx context.Context, command wire.Command, f *flight, o
 	// The client counts on through a batch, the warehouse one statement; both count the parts of a long one.
 	a.walker.Offset = s.client.Sequence() - s.warehouse.Sequence()
 	a.walker.Reset(command, s.caps, s.extended)
+	// What is not changed on its way keeps the warehouse's own compression.
+	a.through = a.walker.Offset == 0 && !o.more
+	s.warehouse.KeepFrames(a.through)
 	defer func() {
+		s.warehouse.KeepFrames(false)
 		a.window.Release()
 		a.f = nil // an idle session keeps no graph
 	}()
 	for !a.walker.Done() {
+		fresh := len(a.window.Bytes()) == 0
 		if err := a.window.Fill(s.warehouse); err != nil {
 			return a.out, a.warehouseLost(err)
+		}
+		if a.frame = nil; fresh && a.through {
+			a.frame = s.warehouse.Frame()
 		}
 		if err := a.walk(ctx); err != nil {
 			return a.out, err
@@ -113,7 +121,7 @@ func (s *Session) answer(ctx context.Context, command wire.Command, f *flight, o
 		// One command is under way at a time: more would be taken for the next one's answer.
 		return a.out, a.unreadable(errors.New("it goes on behind its end"))
 	}
-	s.client.SetSequence(a.walker.Sequence() + 1)
+	s.client.EndAnswer(a.walker.Sequence())
 	a.out.rows = a.walker.Rows()
 	return a.out, nil
 }
@@ -127,6 +135,8 @@ type answering struct {
 	walker  wire.Walker
 	out     outcome
 	written int
+	through bool   // nothing in the answer is changed on its way, but for what takes its place
+	frame   []byte // the compressed packet that holds what the window does; nil for none
 
 	// While the origin of columns is watched, a result set goes out only when all its definitions were looked
 	// at: clients take an error in its place, and not in the middle of the definitions.
@@ -159,7 +169,11 @@ func (a *answering) walk(ctx context.Context) error {
 			if a.columns > 0 {
 				ready, a.walked, a.held = a.held, at-a.held, 0
 			}
-			err := a.flush(buf[:ready])
+			if a.frame == nil || ready < len(buf) {
+				err = a.flush(buf[:ready])
+			} else {
+				err = a.flushFrame(ready)
+			}
 			a.window.Consume(ready)
 			return err
 		case wire.ResultSetStart:
@@ -296,6 +310,20 @@ func (a *answering) flush(p []byte) error {
 	}
 	a.written += len(p)
 	if _, err := s.client.Write(p); err != nil {
+		s.clientLost()
+		return fmt.Errorf("write to the client: %w", err)
+	}
+	return nil
+}
+
+// flushFrame writes all that the window holds to the client as the warehouse compressed it.
+func (a *answering) flushFrame(plain int) error {
+	s := a.s
+	if a.written > 0 || plain >= windowed {
+		_ = s.client.SetWriteDeadline(time.Now().Add(s.g.Limits.WriteTimeout))
+	}
+	a.written += plain
+	if err := s.client.WriteFrame(a.frame); err != nil {
 		s.clientLost()
 		return fmt.Errorf("write to the client: %w", err)
 	}
@@ -444,6 +472,10 @@ func (a *answering) turnAround() error {
 	}
 	if _, err := s.client.CopyFile(to); err != nil {
 		return fmt.Errorf("relay the client's file: %w", err)
+	}
+	if s.client.Compressed() {
+		a.walker.Offset = s.client.Sequence() - s.warehouse.Sequence()
+		a.through = a.through && a.walker.Offset == 0
 	}
 	s.pending.Store(time.Now().UnixNano())
 	return nil

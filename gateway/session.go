@@ -161,7 +161,14 @@ func (s *Session) receive() ([]byte, error) {
 	}
 	packet, err := s.client.ReadPacket(s.g.Limits.StatementBytes)
 	var large *wire.TooLargeError
+	var malformed *wire.UncompressError
 	switch {
+	case errors.As(err, &malformed):
+		_ = s.sayError(1157, "08S01", "Couldn't uncompress communication packet")
+		return nil, err
+	case errors.Is(err, wire.ErrOutOfOrder):
+		_ = s.sayError(wire.ErrPacketsOutOfOrder, "08S01", "Got packets out of order")
+		return nil, err
 	case errors.As(err, &large):
 		s.sayError(1153, "08S01", "Got a packet bigger than Sluice takes (limits.statement_bytes)")
 		return nil, err
@@ -204,6 +211,9 @@ func (s *Session) goodbye() {
 	_ = s.client.SetDeadline(time.Now().Add(time.Second))
 	p := wire.EncodeERR(1053, "08S01", "Server shutdown in progress", wire.ClientProtocol41)
 	frame := append([]byte{byte(len(p)), byte(len(p) >> 8), 0, 0}, p...)
+	if s.client.Compressed() {
+		frame = wire.StoredFrame(0, frame)
+	}
 	_, _ = s.client.NetConn().Write(frame)
 	_ = s.client.Close()
 }

@@ -59,6 +59,57 @@ func mirrors(t *testing.T, f func(t *testing.T, m *mirror)) {
 	}
 }
 
+// probeWay is how a client asks for its answers.
+type probeWay struct {
+	name  string
+	flags wire.Capability
+}
+
+var probeWays = []probeWay{
+	{"eof=true", 0},
+	{"eof=false", wire.ClientDeprecateEOF},
+	{"zlib", wire.ClientDeprecateEOF | wire.ClientCompress},
+	{"zstd", wire.ClientDeprecateEOF | wire.ClientZstdCompression},
+}
+
+const packedFlags = wire.ClientCompress | wire.ClientZstdCompression
+
+// takes tells whether a case is run in a way: where the same code walks the answers, once is enough.
+func (w probeWay) takes(c *probeCase, protected bool) bool {
+	pack := w.flags&packedFlags != 0
+	switch {
+	case c.options["packed"]:
+		return pack && !protected
+	case c.options["long"] && protected:
+		return false
+	case c.options["long"] || protected:
+		return w.name != "eof=false"
+	}
+	return true
+}
+
+// offers tells whether the warehouse offers compression; through the gateway it is the same.
+func (m *mirror) offers(t testing.TB, flags wire.Capability) bool {
+	t.Helper()
+	if flags&packedFlags == 0 {
+		return true
+	}
+	var offered [2]bool
+	for i, addr := range []string{m.warehouse.Addr, m.gateway.Addr} {
+		p, err := dialProber(addr, "probe", "probe", probeCaps, 0, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		g, _ := wire.ParseGreeting(p.greeting)
+		offered[i] = g.Capabilities.Has(flags & packedFlags)
+		_ = p.conn.Close()
+	}
+	if offered[0] != offered[1] {
+		t.Errorf("compression %x: offered %v by the warehouse, %v through the gateway", flags&packedFlags, offered[0], offered[1])
+	}
+	return offered[0]
+}
+
 // No client can tell that Sluice is there: each case gives the same packets with and without it, while nothing
 // is protected and while a project is that the case does not touch.
 func TestProber(t *testing.T) {
@@ -73,12 +124,10 @@ func TestProber(t *testing.T) {
 				if c.only != "" && c.only != m.engine {
 					continue
 				}
-				for _, eof := range []bool{false, true} {
-					if mode != "nothing protected" && (eof || c.options["long"]) || eof && c.options["long"] {
-						continue // the same code walks them: once is enough
+				for _, w := range probeWays {
+					if w.takes(&c, mode != "nothing protected") && m.offers(t, w.flags) {
+						t.Run(mode+"/"+c.name+"/"+w.name, func(t *testing.T) { m.compare(t, &c, w.flags, meant) })
 					}
-					name := fmt.Sprintf("%s/%s/eof=%v", mode, c.name, !eof)
-					t.Run(name, func(t *testing.T) { m.compare(t, &c, eof, meant) })
 				}
 			}
 		}
@@ -93,19 +142,19 @@ func TestProberTiDB(t *testing.T) {
 		if slices.Contains([]string{"unknown", "long-data", "debug-refresh", "malformed-silent", "execute-unknown"}, c.name) {
 			continue // TiDB ends the connection at the first, answers what has no answer, or answers twice
 		}
-		if c.only == "" && !c.options["long"] && !c.options["tls"] {
-			t.Run(c.name, func(t *testing.T) { m.compare(t, &c, true, meant) })
+		if c.only == "" && !c.options["long"] && !c.options["tls"] && !c.options["packed"] {
+			t.Run(c.name, func(t *testing.T) { m.compare(t, &c, wire.ClientDeprecateEOF, meant) })
 		}
 	}
 }
 
 // compare plays a case to the warehouse and through the gateway.
-func (m *mirror) compare(t *testing.T, c *probeCase, deprecateEOF bool, meant *differences) {
+func (m *mirror) compare(t *testing.T, c *probeCase, way wire.Capability, meant *differences) {
 	t.Helper()
 	var transcripts [2][]string
 	for i, addr := range []string{m.warehouse.Addr, m.gateway.Addr} {
 		m.reset(t)
-		p, err := dialProber(addr, "probe", "probe", c.capabilities(deprecateEOF), c.extended(), c.options["tls"])
+		p, err := dialProber(addr, "probe", "probe", c.capabilities(way), c.extended(), c.options["tls"])
 		if err != nil {
 			t.Fatalf("%s: %v", addr, err)
 		}
@@ -114,7 +163,9 @@ func (m *mirror) compare(t *testing.T, c *probeCase, deprecateEOF bool, meant *d
 		if err != nil {
 			out = append(out, "! "+err.Error())
 		}
-		transcripts[i] = append(p.hello(), out...)
+		if transcripts[i] = append(p.hello(), out...); os.Getenv("SLUICE_TRANSCRIPT") != "" {
+			t.Logf("%s\n%s", addr, strings.Join(transcripts[i], "\n"))
+		}
 		_ = p.conn.Close()
 	}
 	direct, through := meant.take(c.name, m.engine, transcripts[0]), meant.take(c.name, m.engine, transcripts[1])
@@ -159,11 +210,8 @@ func (m *mirror) reset(t testing.TB) {
 	m.warehouse.Exec(t, statements...)
 }
 
-func (c *probeCase) capabilities(deprecateEOF bool) wire.Capability {
-	caps := probeCaps
-	if deprecateEOF {
-		caps |= wire.ClientDeprecateEOF
-	}
+func (c *probeCase) capabilities(way wire.Capability) wire.Capability {
+	caps := probeCaps | way
 	for name, flag := range map[string]wire.Capability{
 		"multi": wire.ClientMultiStatements, "track": wire.ClientSessionTrack, "foundrows": wire.ClientFoundRows,
 		"attributes": wire.ClientConnectAttrs, "interactive": wire.ClientInteractive, "queryattributes": wire.ClientQueryAttributes,

@@ -69,6 +69,7 @@ type probing struct {
 	prepared []uint32
 	batch    []request // collected between pipeline and end
 	piping   bool
+	joining  bool // the batch goes out as one compressed packet
 	out      []string
 }
 
@@ -77,6 +78,7 @@ type request struct {
 	command wire.Command
 	payload []byte
 	mask    bool // digits of the answer do not count
+	next    byte // the number of the answer's first compressed packet
 }
 
 // run takes every step and gives the transcript.
@@ -97,14 +99,34 @@ func (c *probing) step(step string) error {
 	case "file":
 		c.files = append(c.files, []byte(c.expand(rest)))
 		return nil
-	case "pipeline":
-		c.piping = true
+	case "pipeline", "joined":
+		c.piping, c.joining = true, verb == "joined"
 		return nil
 	case "end":
-		c.piping = false
 		batch := c.batch
-		c.batch = nil
-		return c.exchange(batch)
+		err := c.exchange(batch)
+		c.piping, c.joining, c.batch = false, false, nil
+		return err
+	case "cut": // N STEP: with N bytes in each compressed packet
+		n, step, _ := strings.Cut(rest, " ")
+		c.packed.cut, _ = strconv.Atoi(n)
+		defer func() { c.packed.cut = 0 }()
+		return c.step(step)
+	case "asis": // STEP: in compressed packets that are not compressed
+		c.packed.asIs = true
+		defer func() { c.packed.asIs = false }()
+		return c.step(rest)
+	case "packed": // raw bytes below the compression, and what comes before the connection ends
+		raw, err := hex.DecodeString(strings.ReplaceAll(rest, " ", ""))
+		if err != nil {
+			return err
+		}
+		if _, err := c.packed.Conn.Write(raw); err != nil {
+			return err
+		}
+		c.packed.next = 1
+		c.out = append(c.out, "  "+c.rest())
+		return nil
 	case "bytes": // raw bytes, and what comes before the connection ends
 		raw, err := hex.DecodeString(strings.ReplaceAll(rest, " ", ""))
 		if err != nil {
@@ -135,14 +157,13 @@ func (c *probing) step(step string) error {
 
 // exchange sends all requests at once and reads their answers.
 func (c *probing) exchange(batch []request) error {
-	var frames []byte
-	for _, r := range batch {
-		frames, c.seq = wire.AppendPacket(frames, 0, r.payload)
-	}
-	if err := c.write(frames); err != nil {
+	if err := c.request(batch); err != nil {
 		return err
 	}
 	for _, r := range batch {
+		if c.packed != nil {
+			c.packed.next = r.next
+		}
 		if r.command == wire.ComQuit {
 			c.out = append(c.out, "  "+c.rest())
 			return nil
@@ -162,11 +183,39 @@ func (c *probing) exchange(batch []request) error {
 		for _, l := range lines {
 			c.out = append(c.out, "  "+c.numbered(l))
 		}
+		if c.packed != nil && len(c.packed.faults) > 0 {
+			c.out, c.packed.faults = append(c.out, "! "+strings.Join(c.packed.faults, "; ")), nil
+		}
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// request sends a batch: plain all at once, compressed each command in packets of its own or, joined, all in one.
+func (c *probing) request(batch []request) error {
+	var frames []byte
+	for i := range batch {
+		r := &batch[i]
+		if c.packed != nil && !c.joining {
+			frames = nil
+		}
+		c.begin()
+		frames, c.seq = wire.AppendPacket(frames, 0, r.payload)
+		if c.packed == nil || c.joining && i < len(batch)-1 {
+			r.next = 1
+			continue
+		}
+		if err := c.write(frames); err != nil {
+			return err
+		}
+		r.next = c.packed.next
+	}
+	if c.packed != nil {
+		return nil
+	}
+	return c.write(frames)
 }
 
 // numbered replaces the ids that the warehouse gave to statements by their order: ids are its own choice.
@@ -344,7 +393,8 @@ func (c *probing) changeUser(words []string) error {
 	if c.caps.Has(wire.ClientConnectAttrs) {
 		p = append(p, 0)
 	}
-	c.seq, c.dialogue = 0, nil
+	c.begin()
+	c.dialogue = nil
 	if err := c.send(p); err != nil {
 		return err
 	}

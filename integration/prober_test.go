@@ -18,6 +18,7 @@ import (
 // know where an answer ends: a walker that is wrong shows up before a warehouse without a gateway.
 type prober struct {
 	conn     net.Conn
+	packed   *packed // conn, once it is compressed
 	caps     wire.Capability
 	extended wire.ExtCapability
 	greeting []byte
@@ -91,10 +92,17 @@ func (p *prober) login(user, schema string, caps wire.Capability, ext wire.ExtCa
 	if p.caps.Has(wire.ClientConnectAttrs) {
 		body = append(body, "\x1a\x0cprogram_name\x0cprobing-tool"...)
 	}
+	if p.caps.Has(wire.ClientZstdCompression) {
+		body = append(body, 3) // the level
+	}
 	if err := p.send(body); err != nil {
 		return err
 	}
-	return p.authenticate()
+	if err := p.authenticate(); err != nil {
+		return err
+	}
+	p.pack()
+	return nil
 }
 
 // authenticate answers every request of an account without password with nothing.
@@ -144,6 +152,9 @@ func (p *prober) packet() ([]byte, error) {
 
 // send writes one payload with the sequence id that is next.
 func (p *prober) send(payload []byte) error {
+	if p.packed != nil {
+		p.seq = p.packed.next
+	}
 	var frames []byte
 	frames, p.seq = wire.AppendPacket(nil, p.seq, payload)
 	return p.write(frames)

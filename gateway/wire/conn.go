@@ -42,6 +42,8 @@ type Conn struct {
 	// skip is what a TooLargeError left unread: bytes of its part, and whether more parts follow.
 	skip     int
 	skipMore bool
+
+	compressed *compressed // nil: packets are not compressed
 }
 
 // NewConn wraps a connection. It reads no byte past the packet that is asked for until ReadAhead.
@@ -78,7 +80,12 @@ func (c *Conn) SetReadDeadline(t time.Time) error { return c.conn.SetReadDeadlin
 func (c *Conn) SetWriteDeadline(t time.Time) error { return c.conn.SetWriteDeadline(t) }
 
 // ResetSequence starts a new command: its packet has sequence id 0.
-func (c *Conn) ResetSequence() { c.sequence = 0 }
+func (c *Conn) ResetSequence() {
+	c.sequence = 0
+	if c.compressed != nil {
+		c.compressed.sequence = 0
+	}
+}
 
 // Sequence gives the sequence id of the packet that is written next.
 func (c *Conn) Sequence() uint8 { return c.sequence }
@@ -89,8 +96,17 @@ func (c *Conn) SetSequence(s uint8) { c.sequence = s }
 // Buffered gives the number of bytes that were read and not given out yet: pipelined requests.
 func (c *Conn) Buffered() int { return len(c.buf) - c.from }
 
-// Read gives raw bytes, those that were read ahead first.
+// Read gives the bytes of packets. On a compressed connection they are those of one compressed packet
+// at most.
 func (c *Conn) Read(p []byte) (int, error) {
+	if c.compressed != nil {
+		return c.compressed.read(c, p)
+	}
+	return c.readRaw(p)
+}
+
+// readRaw gives bytes as they came, those that were read ahead first.
+func (c *Conn) readRaw(p []byte) (int, error) {
 	if c.from < len(c.buf) {
 		n := copy(p, c.buf[c.from:])
 		c.from += n
@@ -99,11 +115,47 @@ func (c *Conn) Read(p []byte) (int, error) {
 	return c.conn.Read(p)
 }
 
-// Write writes raw bytes: packets that are framed already.
-func (c *Conn) Write(p []byte) (int, error) { return c.conn.Write(p) }
+// Write writes packets that are framed already.
+func (c *Conn) Write(p []byte) (int, error) {
+	if c.compressed == nil {
+		return c.conn.Write(p)
+	}
+	if err := c.compressed.write(c, p); err != nil {
+		return 0, err
+	}
+	c.settle()
+	return len(p), nil
+}
 
-// fill reads exactly len(p) bytes; io.EOF means that none came.
+// write writes the bytes of a packet of which more may follow.
+func (c *Conn) write(p []byte) error {
+	if c.compressed != nil {
+		return c.compressed.write(c, p)
+	}
+	_, err := c.conn.Write(p)
+	return err
+}
+
+// fill reads exactly len(p) bytes of packets; io.EOF means that none came.
 func (c *Conn) fill(p []byte) error {
+	if c.compressed == nil {
+		return c.fillRaw(p)
+	}
+	for got := 0; got < len(p); {
+		n, err := c.compressed.read(c, p[got:])
+		got += n
+		if err == io.EOF && got > 0 {
+			return io.ErrUnexpectedEOF
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fillRaw reads exactly len(p) bytes as they come; io.EOF means that none came.
+func (c *Conn) fillRaw(p []byte) error {
 	for got := 0; got < len(p); {
 		var n int
 		var err error
@@ -111,7 +163,7 @@ func (c *Conn) fill(p []byte) error {
 			err = c.readMore()
 		}
 		if err == nil {
-			n, err = c.Read(p[got:])
+			n, err = c.readRaw(p[got:])
 			got += n
 		}
 		switch {
@@ -176,6 +228,7 @@ func (c *Conn) ReadPacketInto(dst []byte, limit int) ([]byte, error) {
 			return nil, err
 		}
 		if size < MaxPart {
+			c.settle()
 			return payload, nil
 		}
 	}
@@ -242,6 +295,7 @@ func (c *Conn) WritePacket(payload []byte) error {
 		}
 		payload = payload[len(part):]
 		if len(part) < MaxPart {
+			c.settle()
 			return nil
 		}
 	}
@@ -254,10 +308,13 @@ func (c *Conn) writePart(part []byte) error {
 		frame := frames.Get().(*[]byte)
 		n := copy(*frame, head[:])
 		n += copy((*frame)[n:], part)
-		_, err := c.conn.Write((*frame)[:n])
+		err := c.write((*frame)[:n])
 		clear((*frame)[:n]) // it may have held a password
 		frames.Put(frame)
 		return err
+	}
+	if c.compressed != nil {
+		return c.compressed.writePart(c, head[:], part)
 	}
 	both := net.Buffers{head[:], part}
 	_, err := both.WriteTo(c.conn)

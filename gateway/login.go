@@ -65,6 +65,7 @@ func (s *Session) login(ctx context.Context) error {
 	s.program = strings.Clone(response.Attribute("program_name")) // else it keeps the whole packet
 	// Both legs are compressed as client and warehouse agreed, from behind the OK packet on.
 	how := wire.AgreedCompression(s.caps, response.ZstdLevel)
+	how.CountsRequests = s.state.reading.Dialect.Flavor == parser.TiDB
 	s.warehouse.Compress(how, false)
 	if err := s.welcome(ctx, ok); err != nil {
 		return err

@@ -473,7 +473,7 @@ func (a *answering) turnAround() error {
 	if _, err := s.client.CopyFile(to); err != nil {
 		return fmt.Errorf("relay the client's file: %w", err)
 	}
-	if s.client.Compressed() {
+	if s.client.Renumbers() {
 		a.walker.Offset = s.client.Sequence() - s.warehouse.Sequence()
 		a.through = a.through && a.walker.Offset == 0
 	}

@@ -18,7 +18,8 @@ import (
 type probeCase struct {
 	file, name string
 	options    map[string]bool
-	only       string // an engine, "" for all
+	only       string   // an engine, "" for all
+	without    []string // engines
 	steps      []string
 }
 
@@ -56,6 +57,10 @@ func probeHead(file string, words []string) probeCase {
 	for _, w := range words[1:] {
 		if engine, ok := strings.CutPrefix(w, "only="); ok {
 			c.only = engine
+			continue
+		}
+		if engine, ok := strings.CutPrefix(w, "without="); ok {
+			c.without = append(c.without, engine)
 			continue
 		}
 		c.options[w] = true
@@ -204,13 +209,15 @@ func (c *probing) request(batch []request) error {
 		c.begin()
 		frames, c.seq = wire.AppendPacket(frames, 0, r.payload)
 		if c.packed == nil || c.joining && i < len(batch)-1 {
-			r.next = 1
-			continue
+			continue // the number stays 0: no compressed packet began with the next command
+
 		}
 		if err := c.write(frames); err != nil {
 			return err
 		}
-		r.next = c.packed.next
+		if r.next = c.packed.next; c.joining {
+			batch[0].next, r.next = r.next, 0
+		}
 	}
 	if c.packed != nil {
 		return nil

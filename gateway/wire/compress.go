@@ -19,6 +19,9 @@ const (
 type Compression struct {
 	Algorithm Algorithm
 	Level     uint8 // of zstd, by the client's choice; zlib has one level
+	// CountsRequests: the packets inside of an answer count on from those inside of its request (TiDB), and
+	// not from the compressed packets of it (MySQL, MariaDB). No client looks at the numbers inside.
+	CountsRequests bool
 }
 
 // AgreedCompression gives what both ends use after a login that agreed on caps: zlib goes before zstd
@@ -60,7 +63,7 @@ var ErrOutOfOrder = errors.New("compressed packet is out of order")
 // end has said what it had to say.
 type compressed struct {
 	how      Compression
-	ordered  bool
+	server   bool
 	sequence uint8 // of the next compressed packet, whichever way it goes
 
 	plain  []byte  // decoded and not given out yet
@@ -75,11 +78,10 @@ type compressed struct {
 }
 
 // Compress turns the compression layer on, which no message does: both ends begin behind the OK packet
-// that ends the login. With ordered, a packet that comes with another number than the next is
-// ErrOutOfOrder: servers see to that.
-func (c *Conn) Compress(how Compression, ordered bool) {
+// that ends the login. A server's end takes a packet under another number than the next for ErrOutOfOrder.
+func (c *Conn) Compress(how Compression, server bool) {
 	if how.Algorithm != Uncompressed {
-		c.compressed = &compressed{how: how, ordered: ordered}
+		c.compressed = &compressed{how: how, server: server}
 	}
 }
 
@@ -89,14 +91,24 @@ func (c *Conn) Compressed() bool { return c.compressed != nil }
 // EndAnswer says that the packet with this sequence id was the last of an answer.
 func (c *Conn) EndAnswer(last uint8) {
 	c.sequence = last + 1
-	c.settle()
+	c.settle(true)
 }
 
-// settle lets the packets inside count on from the compressed ones, as both ends do whenever they
-// flush.
-func (c *Conn) settle() {
+// Renumbers tells whether the packets inside of an answer count on from the compressed ones before them.
+func (c *Conn) Renumbers() bool { return c.compressed != nil && !c.compressed.how.CountsRequests }
+
+// settle lets the packets inside count on from the compressed ones, as servers do when they flush an
+// answer, and most of them when they have read a request.
+func (c *Conn) settle(answer bool) {
+	if z := c.compressed; z != nil && (answer || !z.how.CountsRequests) {
+		c.sequence = z.sequence
+	}
+}
+
+// wrote settles the numbers behind what was written: an answer by a server, a request by a client.
+func (c *Conn) wrote() {
 	if c.compressed != nil {
-		c.sequence = c.compressed.sequence
+		c.settle(c.compressed.server)
 	}
 }
 
@@ -127,7 +139,7 @@ func (c *Conn) Frame() []byte {
 func (c *Conn) WriteFrame(frame []byte) error {
 	frame[3] = c.compressed.sequence
 	c.compressed.sequence++
-	c.settle()
+	c.wrote()
 	_, err := c.conn.Write(frame)
 	return err
 }
@@ -169,7 +181,7 @@ func (z *compressed) next(c *Conn, p []byte) (int, error) {
 	}
 	size := int(head[0]) | int(head[1])<<8 | int(head[2])<<16
 	content := int(head[4]) | int(head[5])<<8 | int(head[6])<<16
-	if z.ordered && head[3] != z.sequence {
+	if z.server && head[3] != z.sequence {
 		return 0, ErrOutOfOrder
 	}
 	z.sequence = head[3] + 1

@@ -123,7 +123,7 @@ func (c *Conn) Write(p []byte) (int, error) {
 	if err := c.compressed.write(c, p); err != nil {
 		return 0, err
 	}
-	c.settle()
+	c.wrote()
 	return len(p), nil
 }
 
@@ -228,7 +228,7 @@ func (c *Conn) ReadPacketInto(dst []byte, limit int) ([]byte, error) {
 			return nil, err
 		}
 		if size < MaxPart {
-			c.settle()
+			c.settle(false)
 			return payload, nil
 		}
 	}
@@ -295,7 +295,7 @@ func (c *Conn) WritePacket(payload []byte) error {
 		}
 		payload = payload[len(part):]
 		if len(part) < MaxPart {
-			c.settle()
+			c.wrote()
 			return nil
 		}
 	}

@@ -101,7 +101,7 @@ func (r *bodyReader) next(c *Conn) error {
 	r.last = size == 0 && !r.goes
 	r.size, r.goes = size, size == MaxPart
 	if r.last {
-		c.settle()
+		c.settle(false)
 	}
 	return err
 }

@@ -36,6 +36,7 @@ var rooms = map[string][]string{
 	"github.com/dolthub":             {},
 	"net/http":                       {"gateway/console", "cmd/proxy", "integration/servers"},
 	"github.com/pires/go-proxyproto": {"gateway"},
+	"github.com/klauspost/compress":  {"gateway/wire", "integration"},
 }
 
 var forbidden = []string{"util", "utils", "common", "helper", "helpers", "types", "manager", "misc"}

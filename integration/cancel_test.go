@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"sluice/gateway/wire"
 	"sluice/integration/servers"
 )
 
@@ -19,9 +20,9 @@ type victim struct {
 	done chan []string
 }
 
-func (m *mirror) victim(t testing.TB) *victim {
+func (m *mirror) victim(t testing.TB, extra wire.Capability) *victim {
 	t.Helper()
-	p, err := dialProber(m.gateway.Addr, "probe", "probe", probeCaps, 0, false)
+	p, err := dialProber(m.gateway.Addr, "probe", "probe", probeCaps|extra, 0, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,12 +55,13 @@ func TestEveryKill(t *testing.T) {
 			ways = append(ways, "kill %d", "query KILL HARD QUERY %d", "query KILL SOFT QUERY %d", "query KILL HARD %d", "query KILL SOFT CONNECTION %d",
 				"query EXECUTE IMMEDIATE 'KILL QUERY %d'", "query KILL QUERY USER probe@127.0.0.1")
 		}
-		for _, way := range ways {
-			v := m.victim(t)
+		for i, way := range ways {
+			compress := wire.ClientCompress * wire.Capability(i%2)
+			v := m.victim(t, compress)
 			if strings.Contains(way, "%d") {
 				way = fmt.Sprintf(way, v.id)
 			}
-			killer, err := dialProber(m.gateway.Addr, "killer", "probe", probeCaps, 0, false)
+			killer, err := dialProber(m.gateway.Addr, "killer", "probe", probeCaps|compress, 0, false)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -56,14 +56,15 @@ func running(t testing.TB, warehouse *servers.Server, text string) int {
 // A client that vanishes during a statement takes the statement with it, unless the configuration leaves it alone.
 func TestVanishedClient(t *testing.T) {
 	warehouse := lone(t)
-	for _, kill := range []bool{true, false} {
-		t.Run(fmt.Sprintf("kill_on_client_loss=%v", kill), func(t *testing.T) {
+	for i, kill := range []bool{true, false, true} {
+		compress := wire.ClientCompress * wire.Capability(i/2)
+		t.Run(fmt.Sprintf("kill_on_client_loss=%v compress=%v", kill, i == 2), func(t *testing.T) {
 			g := servers.StartGateway(t, warehouse, "", fmt.Sprintf("kill_on_client_loss: %v\n", kill))
-			p, err := dialProber(g.Addr, "probe", "probe", probeCaps, 0, false)
+			p, err := dialProber(g.Addr, "probe", "probe", probeCaps|compress, 0, false)
 			if err != nil {
 				t.Fatal(err)
 			}
-			p.seq = 0
+			p.begin()
 			if err := p.send(append([]byte{byte(wire.ComQuery)}, "SELECT SLEEP(8)"...)); err != nil {
 				t.Fatal(err)
 			}
@@ -93,7 +94,7 @@ func TestDrain(t *testing.T) {
 	var workers sync.WaitGroup
 	for i := range 8 {
 		workers.Go(func() {
-			db, err := sql.Open("mysql", servers.DSN(g.Addr, "probe", "", "probe"))
+			db, err := sql.Open("mysql", servers.DSN(g.Addr, "probe", "", "probe")+fmt.Sprintf("&compress=%v", i%2 == 1))
 			if err != nil {
 				t.Error(err)
 				return
@@ -194,7 +195,7 @@ func refusing(addr string) bool {
 func TestDrainEnds(t *testing.T) {
 	warehouse := lone(t)
 	g := servers.StartGateway(t, warehouse, "", "drain: {grace: 1s}\n")
-	p, err := dialProber(g.Addr, "probe", "probe", probeCaps, 0, false)
+	p, err := dialProber(g.Addr, "probe", "probe", probeCaps|wire.ClientCompress, 0, false)
 	if err != nil {
 		t.Fatal(err)
 	}

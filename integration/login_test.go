@@ -20,14 +20,17 @@ import (
 type login struct {
 	user, password string
 	client         string // the driver's tls option
+	compress       bool
 	addr           string
 }
 
-func (l login) String() string { return fmt.Sprintf("%s tls=%s", l.user, l.client) }
+func (l login) String() string {
+	return fmt.Sprintf("%s tls=%s compress=%v", l.user, l.client, l.compress)
+}
 
 // try logs in, and gives the account that the warehouse let in and whether its leg is encrypted.
 func (l login) try() (account, cipher string, err error) {
-	db, err := sql.Open("mysql", servers.DSN(l.addr, l.user, l.password, "")+"&tls="+l.client)
+	db, err := sql.Open("mysql", servers.DSN(l.addr, l.user, l.password, "")+fmt.Sprintf("&tls=%s&compress=%v", l.client, l.compress))
 	if err != nil {
 		return "", "", err
 	}
@@ -128,8 +131,8 @@ func logins(t *testing.T, gateways, accounts map[string]string, cold func()) {
 	for mode, addr := range gateways {
 		for user, password := range accounts {
 			for _, client := range []string{"false", "any"} {
-				l := login{user, password, client, addr}
-				for _, cache := range []string{"cold", "warm", "warm"} {
+				l := login{user, password, client, false, addr}
+				for _, cache := range []string{"cold", "warm", "cold", "warm"} {
 					if cache == "cold" {
 						cold()
 					}
@@ -137,6 +140,7 @@ func logins(t *testing.T, gateways, accounts map[string]string, cold func()) {
 					if err != nil || account != user+"@127.0.0.1" || (cipher != "") != (mode == "required") {
 						t.Errorf("warehouse.tls %s, %s, %s: %q, cipher %q, %v", mode, l, cache, account, cipher, err)
 					}
+					l.compress = cache == "warm"
 				}
 				l.password += "x"
 				_, _, err := l.try()

@@ -66,7 +66,8 @@ func dialMany(t testing.TB, addr string, n int) []*prober {
 	for w := range 8 {
 		workers.Go(func() {
 			for i := w; i < n; i += 8 {
-				p, err := dialProber(addr, "probe", "probe", probeCaps|wire.ClientDeprecateEOF, 0, false)
+				compress := wire.ClientCompress * wire.Capability(i/8%2) // every other one
+				p, err := dialProber(addr, "probe", "probe", probeCaps|wire.ClientDeprecateEOF|compress, 0, false)
 				if err == nil {
 					_, err = (&probing{prober: p}).run([]string{"query SELECT 1"})
 				}

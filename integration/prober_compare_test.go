@@ -102,20 +102,14 @@ func (m *mirror) offers(t testing.TB, flags wire.Capability) bool {
 	if flags&packedFlags == 0 {
 		return true
 	}
-	var offered [2]bool
+	var offers [2]bool
 	for i, addr := range []string{m.warehouse.Addr, m.gateway.Addr} {
-		p, err := dialProber(addr, "probe", "probe", probeCaps, 0, false)
-		if err != nil {
-			t.Fatal(err)
-		}
-		g, _ := wire.ParseGreeting(p.greeting)
-		offered[i] = g.Capabilities.Has(flags & packedFlags)
-		_ = p.conn.Close()
+		offers[i] = offered(t, addr).Has(flags & packedFlags)
 	}
-	if offered[0] != offered[1] {
-		t.Errorf("compression %x: offered %v by the warehouse, %v through the gateway", flags&packedFlags, offered[0], offered[1])
+	if offers[0] != offers[1] {
+		t.Errorf("compression %x: offered %v by the warehouse, %v through the gateway", flags&packedFlags, offers[0], offers[1])
 	}
-	return offered[0]
+	return offers[0]
 }
 
 // No client can tell that Sluice is there: each case gives the same packets with and without it, while nothing

@@ -49,7 +49,7 @@ func (s *Session) hungUp() {
 	_ = s.warehouse.SetDeadline(deadline)
 	_ = s.client.SetWriteDeadline(deadline)
 	// Both legs are compressed or neither: the bytes mean the same on both.
-	last, _ := io.ReadAll(io.LimitReader(s.warehouse.NetConn(), maxFarewell))
+	last, _ := io.ReadAll(io.LimitReader(s.warehouse.Raw(), maxFarewell))
 	if len(last) > 0 {
 		_, _ = s.client.NetConn().Write(last)
 	}

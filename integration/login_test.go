@@ -82,7 +82,7 @@ func TestLogins(t *testing.T) {
 			"CREATE USER nopass@'127.0.0.1'")
 		logins(t, gateways, map[string]string{"native": "n-pass", "nopass": ""}, func() {})
 		// TiDB knows no RSA exchange: it takes the password over TLS alone.
-		if _, _, err := (login{"sha2", "s2-pass", "any", gateways["disabled"]}).try(); err == nil || !strings.Contains(err.Error(), "warehouse.tls") {
+		if _, _, err := (login{"sha2", "s2-pass", "any", false, gateways["disabled"]}).try(); err == nil || !strings.Contains(err.Error(), "warehouse.tls") {
 			t.Errorf("encrypted client, plain TiDB: %v", err)
 		}
 		delete(gateways, "disabled")

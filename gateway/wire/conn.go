@@ -115,6 +115,13 @@ func (c *Conn) readRaw(p []byte) (int, error) {
 	return c.conn.Read(p)
 }
 
+// Raw gives the bytes as they come, below the compression.
+func (c *Conn) Raw() io.Reader { return rawReader{c} }
+
+type rawReader struct{ c *Conn }
+
+func (r rawReader) Read(p []byte) (int, error) { return r.c.readRaw(p) }
+
 // Write writes packets that are framed already.
 func (c *Conn) Write(p []byte) (int, error) {
 	if c.compressed == nil {

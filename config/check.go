@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"sort"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -33,6 +34,12 @@ func (c *Config) check() []string {
 	k.pair("tls.cert", c.TLS.Cert, "tls.key", c.TLS.Key)
 	for i, a := range c.Redis.Addresses {
 		k.address(fmt.Sprintf("redis.addresses[%d]", i), a)
+	}
+	if cluster := c.Redis.Cluster || len(c.Redis.Addresses) > 1 && c.Redis.MasterName == ""; cluster && c.Redis.DB != 0 {
+		k.add("redis.db", strconv.Itoa(c.Redis.DB), "0: a cluster has no other")
+	}
+	if c.Redis.Cluster && c.Redis.MasterName != "" {
+		k.add("redis.cluster", "true", "false beside redis.master_name: Sentinels watch over no cluster")
 	}
 	k.limits(c)
 	for i, text := range c.ProxyProtocol.ListenFrom {

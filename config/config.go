@@ -61,8 +61,13 @@ type Redis struct {
 	Username   string   `mapstructure:"username"`
 	Password   string   `mapstructure:"password"`
 	MasterName string   `mapstructure:"master_name"`
-	DB         int      `mapstructure:"db"`
-	TLS        bool     `mapstructure:"tls"`
+	Cluster    bool     `mapstructure:"cluster"`
+
+	SentinelUsername string `mapstructure:"sentinel_username"`
+	SentinelPassword string `mapstructure:"sentinel_password"`
+
+	DB  int  `mapstructure:"db"`
+	TLS bool `mapstructure:"tls"`
 }
 
 // TLS is the certificate shown to clients.
@@ -136,6 +141,7 @@ var defaults = map[string]any{
 	"warehouse.user": "sluice", "warehouse.password": "", "warehouse.password_file": "", "warehouse.tls": "disabled",
 	"warehouse.tls_ca": "", "warehouse.tls_cert": "", "warehouse.tls_key": "", "warehouse.dial_timeout": "5s",
 	"redis.addresses": []string{"127.0.0.1:6379"}, "redis.username": "", "redis.password": "", "redis.master_name": "",
+	"redis.cluster": false, "redis.sentinel_username": "", "redis.sentinel_password": "",
 	"redis.db": 0, "redis.tls": false, "tls.cert": "", "tls.key": "", "super_administrators": []string{"root"},
 	"projects": map[string][]string{},
 	"task_types": map[string]any{
@@ -304,7 +310,7 @@ func distance(a, b string) int {
 // Redacted gives a copy that can be printed: passwords are replaced.
 func (c *Config) Redacted() Config {
 	out := *c
-	for _, p := range []*string{&out.Warehouse.Password, &out.Redis.Password} {
+	for _, p := range []*string{&out.Warehouse.Password, &out.Redis.Password, &out.Redis.SentinelPassword} {
 		if *p != "" {
 			*p = "***"
 		}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/spf13/cobra"
 
 	"sluice/config"
@@ -89,6 +90,38 @@ func checkRedis(ctx context.Context, cfg *config.Config, out io.Writer) error {
 	if err := client.Ping(ctx).Err(); err != nil {
 		return fmt.Errorf("redis.addresses: is %s, expected a Redis that answers PING: %w", strings.Join(cfg.Redis.Addresses, ", "), err)
 	}
-	fmt.Fprintf(out, "redis           %s: ok\n", strings.Join(cfg.Redis.Addresses, ", "))
+	kind, err := redisKind(ctx, cfg, client)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(out, "redis           %s: ok%s\n", strings.Join(cfg.Redis.Addresses, ", "), kind)
 	return nil
+}
+
+// redisKind says what the addresses are, and refuses what would be taken for something else: PING alone is answered by a
+// Sentinel and by any node of a cluster too.
+func redisKind(ctx context.Context, cfg *config.Config, client redis.UniversalClient) (string, error) {
+	if cluster, is := client.(*redis.ClusterClient); is {
+		nodes, err := cluster.ClusterSlots(ctx).Result()
+		if err != nil {
+			return "", fmt.Errorf("redis.addresses: is %s, expected the nodes of a cluster (Sentinels need redis.master_name): %w", strings.Join(cfg.Redis.Addresses, ", "), err)
+		}
+		primaries := map[string]bool{}
+		for i := range nodes {
+			primaries[nodes[i].Nodes[0].ID] = true
+		}
+		return fmt.Sprintf(" (a cluster of %d primaries)", len(primaries)), nil
+	}
+	info, err := client.Info(ctx, "server").Result()
+	switch {
+	case err != nil:
+		return "", nil // a server, or a rule for its users, without INFO
+	case strings.Contains(info, "redis_mode:sentinel"):
+		return "", fmt.Errorf("redis.master_name: is empty, expected the name by which the Sentinel at %s knows its primary", strings.Join(cfg.Redis.Addresses, ", "))
+	case strings.Contains(info, "redis_mode:cluster"):
+		return "", fmt.Errorf("redis.cluster: is false, expected true: %s is a node of a cluster", strings.Join(cfg.Redis.Addresses, ", "))
+	case cfg.Redis.MasterName != "":
+		return " (" + cfg.Redis.MasterName + ", by Sentinels)", nil
+	}
+	return "", nil
 }

@@ -60,10 +60,17 @@ func redisClient(cfg *config.Config) redis.UniversalClient {
 	}
 	o := &redis.UniversalOptions{
 		Addrs: r.Addresses, Username: r.Username, Password: r.Password, MasterName: r.MasterName, DB: r.DB,
+		IsClusterMode: r.Cluster, SentinelUsername: r.SentinelUsername, SentinelPassword: r.SentinelPassword,
 		MaxRetries: -1, DialerRetries: 1, DialTimeout: 200 * time.Millisecond, ReadTimeout: 300 * time.Millisecond, WriteTimeout: 300 * time.Millisecond,
 	}
 	if r.TLS {
 		o.TLSConfig = &tls.Config{MinVersion: tls.VersionTLS12}
+	}
+	if r.MasterName == "" && (r.Cluster || len(r.Addresses) > 1) {
+		cluster := o.Cluster()
+		// Who listens for notices looks for another node by what it knows of the cluster. By default that is a minute old.
+		cluster.ClusterStateReloadInterval = time.Second
+		return redis.NewClusterClient(cluster)
 	}
 	return redis.NewUniversalClient(o)
 }

@@ -63,8 +63,8 @@ type Gateway struct {
 	Audit  string // its decision log
 }
 
-// StartGateway runs the real binary before a warehouse. redis is the address of a Redis, "" for none; extra is
-// YAML that is appended to the configuration.
+// StartGateway runs the real binary before a warehouse. redis is the address of a Redis, "" for none, or the keys of
+// the configuration in braces; extra is YAML that is appended to the configuration.
 func StartGateway(t testing.TB, warehouse *Server, redis, extra string) *Gateway {
 	t.Helper()
 	binary := Binary(t)
@@ -72,12 +72,11 @@ func StartGateway(t testing.TB, warehouse *Server, redis, extra string) *Gateway
 	listen := "127.0.0.1:" + strconv.Itoa(FreePort(t))
 	admin := "127.0.0.1:" + strconv.Itoa(FreePort(t))
 	audit := filepath.Join(dir, "audit.jsonl")
-	addresses := ""
-	if redis != "" {
-		addresses = redis
+	if !strings.HasPrefix(redis, "{") {
+		redis = "{addresses: [" + redis + "]}"
 	}
-	text := fmt.Sprintf("listen: %s\nwarehouse: {address: %q, user: %s, password: %s%s}\nredis: {addresses: [%s]}\nadmin: {listen: %s}\naudit: {file: %s}\nsuper_administrators: [root, super]\n%s\n",
-		listen, warehouse.Addr, ServiceUser, ServicePassword, warehouse.Keys, addresses, admin, audit, extra)
+	text := fmt.Sprintf("listen: %s\nwarehouse: {address: %q, user: %s, password: %s%s}\nredis: %s\nadmin: {listen: %s}\naudit: {file: %s}\nsuper_administrators: [root, super]\n%s\n",
+		listen, warehouse.Addr, ServiceUser, ServicePassword, warehouse.Keys, redis, admin, audit, extra)
 	file := filepath.Join(dir, "sluice.yaml")
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

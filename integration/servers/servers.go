@@ -249,23 +249,6 @@ func Redis(t testing.TB) *Server {
 	return RedisAt(t, FreePort(t))
 }
 
-// RedisAt starts a Redis on a port, such as that of one that was killed.
-func RedisAt(t testing.TB, port int) *Server {
-	t.Helper()
-	daemon := program(t, "redis-server", "redis-server")
-	dir := scratch(t)
-	addr := "127.0.0.1:" + strconv.Itoa(port)
-	s := start(t, "Redis", dir, func() error {
-		c, err := net.DialTimeout("tcp", addr, time.Second)
-		if err != nil {
-			return err
-		}
-		return c.Close()
-	}, daemon, "--bind", "127.0.0.1", "--port", strconv.Itoa(port), "--save", "", "--appendonly", "no", "--dir", dir)
-	s.Addr = addr
-	return s
-}
-
 // Exec runs statements as root over the socket.
 func (s *Server) Exec(t testing.TB, statements ...string) {
 	t.Helper()

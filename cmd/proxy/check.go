@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -102,15 +103,15 @@ func checkRedis(ctx context.Context, cfg *config.Config, out io.Writer) error {
 // Sentinel and by any node of a cluster too.
 func redisKind(ctx context.Context, cfg *config.Config, client redis.UniversalClient) (string, error) {
 	if cluster, is := client.(*redis.ClusterClient); is {
-		nodes, err := cluster.ClusterSlots(ctx).Result()
+		var primaries atomic.Int32
+		err := cluster.ForEachMaster(ctx, func(ctx context.Context, node *redis.Client) error {
+			primaries.Add(1)
+			return node.Ping(ctx).Err()
+		})
 		if err != nil {
 			return "", fmt.Errorf("redis.addresses: is %s, expected the nodes of a cluster (Sentinels need redis.master_name): %w", strings.Join(cfg.Redis.Addresses, ", "), err)
 		}
-		primaries := map[string]bool{}
-		for i := range nodes {
-			primaries[nodes[i].Nodes[0].ID] = true
-		}
-		return fmt.Sprintf(" (a cluster of %d primaries)", len(primaries)), nil
+		return fmt.Sprintf(" (a cluster of %d primaries)", primaries.Load()), nil
 	}
 	info, err := client.Info(ctx, "server").Result()
 	switch {

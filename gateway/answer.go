@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"time"
 
 	"sluice/enforcement"
 	"sluice/gateway/wire"
@@ -101,6 +102,7 @@ func (s *Session) explain(ctx context.Context, text string) ([]Judged, error) {
 			}
 		}
 		r := s.request(s.expand(g))
+		r.Now = time.Now()
 		out = append(out, Judged{st, r.Graph, s.g.Policies.Current().Explain(&r)})
 	}
 	return out, nil

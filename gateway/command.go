@@ -204,9 +204,13 @@ func (r *commandRun) run() (*Answer, error) {
 				return nil, err
 			}
 		}
-		return r.edit(func(x *enforcement.Policy) error {
+		a, err := r.edit(func(x *enforcement.Policy) error {
 			return x.AllowInstall(p, c.Package, enforcement.Allowed{Project: r.named(c.Project), Label: c.Label})
 		})
+		if err == nil && c.Project == "*" {
+			a.Warnings = []Warning{{"Warning", 1105, "every project may install the package, also one that does not exist yet"}}
+		}
+		return a, err
 	case parser.DisallowInstall:
 		return r.edit(func(x *enforcement.Policy) error { return x.DisallowInstall(p, c.Package, r.named(c.Project)) })
 	case parser.InstallPackage:
@@ -327,6 +331,9 @@ func (r *commandRun) know(item *enforcement.Item) error {
 			item.Identity, err = r.Catalog.Marks(r.ctx, o.Schema, o.Name)
 		}
 		return err
+	}
+	if bare, is := strings.CutPrefix(item.Name, r.project+"."); is {
+		return &CommandFault{1105, "HY000", "the name of a package's object stands without its project: " + bare}
 	}
 	if schemas := r.snapshot.Schemas(r.project); len(named) == 0 && len(schemas) > 0 {
 		return &CommandFault{1146, "42S02", fmt.Sprintf("Table '%s' doesn't exist in project %s: name it with its schema, as in %s.%s", item.Name, r.project, schemas[0], item.Name)}

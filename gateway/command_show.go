@@ -115,8 +115,11 @@ func (r *commandRun) packages() *Answer {
 	}
 	for _, i := range p.Installed {
 		status := "OK"
-		if source := r.snapshot.Project(i.Project); source.Package(i.Package) == nil {
+		switch k := r.snapshot.Project(i.Project).Package(i.Package); {
+		case k == nil:
 			status = "gone"
+		case !k.Allows(r.project):
+			status = "no longer allowed"
 		}
 		a.Rows = append(a.Rows, []string{"installed", i.Package, i.Project, stamp(i.Time), status, "readers: " + strings.Join(i.Readers, ", ")})
 	}
@@ -179,7 +182,7 @@ func (r *commandRun) flowLog(c parser.ShowFlowLog) (*Answer, error) {
 	}
 	var where []audit.Clause
 	for _, w := range c.Where {
-		where = append(where, audit.Clause{Column: w.Column, Op: w.Op, Value: w.Value})
+		where = append(where, clauseOf(w)...)
 	}
 	if r.snapshot.Role(r.env.Subject, r.project) < enforcement.SuperAdministrator {
 		where = append(where, audit.Clause{Column: "project", Op: "=", Value: r.project})
@@ -188,11 +191,28 @@ func (r *commandRun) flowLog(c parser.ShowFlowLog) (*Answer, error) {
 	if err != nil {
 		return nil, &CommandFault{1105, "HY000", "the flow log cannot be read: " + err.Error()}
 	}
+	if c.None {
+		entries = nil
+	}
 	a := &Answer{Columns: []string{"id", "time", "user", "client", "session_project", "task", "kind", "verdict", "rule", "flows", "reason", "text", "revision"}, Rows: [][]string{}}
 	for _, e := range entries {
 		a.Rows = append(a.Rows, []string{e.ID, e.Time.UTC().Format("2006-01-02 15:04:05.000000"), e.User + "@" + e.Host, e.Client, e.SessionProject, e.Task, e.Kind, e.Verdict, e.Rule, strings.Join(e.Flows, "; "), e.Reason + e.Alarm, e.Text, strconv.FormatUint(e.Revision, 10)})
 	}
 	return a, nil
+}
+
+// clauseOf takes values as the columns of SHOW FLOW LOG show them: times with a blank, users with their hosts.
+func clauseOf(w parser.Comparison) []audit.Clause {
+	one := audit.Clause{Column: w.Column, Op: w.Op, Value: w.Value}
+	switch {
+	case w.Column == "time":
+		one.Value = strings.Replace(w.Value, " ", "T", 1)
+	case w.Column == "user" && w.Op == "=" && strings.Contains(w.Value, "@"):
+		at := strings.LastIndexByte(w.Value, '@')
+		one.Value = w.Value[:at]
+		return []audit.Clause{one, {Column: "host", Op: "=", Value: w.Value[at+1:]}}
+	}
+	return []audit.Clause{one}
 }
 
 func (r *commandRun) reach(c parser.ShowFlowReach) *Answer {

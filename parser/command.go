@@ -53,7 +53,7 @@ type (
 	DropPackage struct{ Package string }
 	// ShowPackages is SHOW PACKAGES.
 	ShowPackages struct{}
-	// DescribePackage is DESC|DESCRIBE PACKAGE [p.]k; Project is "" for the session project.
+	// DescribePackage is DESC|DESCRIBE|SHOW PACKAGE [p.]k; Project is "" for the session project.
 	DescribePackage struct{ Project, Package string }
 	// AddToPackage is ADD [TABLE] t TO PACKAGE k [WITH PRIVILEGES …]; Object may hold '*'.
 	AddToPackage struct {
@@ -98,7 +98,8 @@ type (
 	// ShowFlowLog is SHOW FLOW LOG [WHERE column op value [AND …]] [LIMIT n].
 	ShowFlowLog struct {
 		Where []Comparison
-		Limit int // 0 when absent
+		Limit int  // 0 when absent
+		None  bool // LIMIT 0: the columns alone
 	}
 	// ShowFlowReach is SHOW FLOW REACH [FROM p]; Project is "" for the session project.
 	ShowFlowReach struct{ Project string }

@@ -79,7 +79,7 @@ func (c *commandReader) name(what string) string {
 	return ""
 }
 
-// pattern reads an object name that may hold '*': the characters up to white space.
+// pattern reads an object name that may hold '*', '.' and '-': the characters up to white space.
 func (c *commandReader) pattern(what string) string {
 	if c.i < len(c.tokens) && c.tokens[c.i].Kind == QuotedName {
 		return c.name(what)
@@ -87,7 +87,7 @@ func (c *commandReader) pattern(what string) string {
 	start := c.i
 	for c.i < len(c.tokens) {
 		t := c.tokens[c.i]
-		if (t.Kind != Word && t.Kind != Number && !t.is(c.text, "*")) || (c.i > start && c.tokens[c.i-1].End != t.Start) {
+		if (t.Kind != Word && t.Kind != Number && !t.is(c.text, "*") && !t.is(c.text, ".") && !t.is(c.text, "-")) || (c.i > start && c.tokens[c.i-1].End != t.Start) {
 			break
 		}
 		c.i++
@@ -322,6 +322,9 @@ func (c *commandReader) show() Command {
 		return ShowSecurityConfiguration{}
 	case c.accept("PACKAGES"):
 		return ShowPackages{}
+	case len(c.tokens) > 2 && !c.tokens[2].is(c.text, ";") && !c.peek("PACKAGE", "STATUS") && !c.peek("PACKAGE", "BODY") && c.accept("PACKAGE"):
+		project, name := c.packageName(false)
+		return DescribePackage{project, name}
 	case c.accept("SEALS"):
 		return ShowSeals{}
 	case c.accept("FLOW", "LOG"):
@@ -349,6 +352,7 @@ func (c *commandReader) flowLog() Command {
 	}
 	if c.accept("LIMIT") {
 		log.Limit = int(min(c.number("a number of rows"), 1<<20))
+		log.None = log.Limit == 0
 	}
 	return log
 }

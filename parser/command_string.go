@@ -116,7 +116,7 @@ func (c ShowFlowLog) String() string {
 	for i, w := range c.Where {
 		s += map[bool]string{true: " WHERE ", false: " AND "}[i == 0] + ident(w.Column) + " " + w.Op + " " + quote(w.Value)
 	}
-	if c.Limit > 0 {
+	if c.Limit > 0 || c.None {
 		s += " LIMIT " + strconv.Itoa(c.Limit)
 	}
 	return s

@@ -225,8 +225,15 @@ func (s *Session) sayFault(err error) error {
 // syntaxError asks the warehouse to prepare a text that Sluice refused because it cannot read it. It
 // gives the ERR packet when the warehouse cannot parse it either, and nil otherwise: preparing runs nothing.
 func (s *Session) syntaxError(_ context.Context, text string) []byte {
-	return s.prepareError([]byte(text), func(code uint16) bool { return code == wire.ErrParse })
+	return s.prepareError([]byte(text), func(code uint16) bool { return code == wire.ErrParse || code == errPrepareSeveral })
 }
+
+// What TiDB says of a text that holds several statements: it can parse what MySQL cannot.
+const (
+	errPrepareSeveral = 8115
+	errBatchDisabled  = 8130
+	batchDisabled     = "client has multi-statement capability disabled. Run SET GLOBAL tidb_multi_statement_mode='ON' after you understand the security risk"
+)
 
 // hopeless are the errors by which the warehouse refuses to run a statement whoever watches: no privilege, no such name,
 // no such syntax.

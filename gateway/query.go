@@ -238,6 +238,9 @@ func (s *Session) denied(ctx context.Context, t *trip, f *flight) error {
 	}
 	if t.graph.Tier == parser.TierTokens && (t.command == wire.ComQuery || t.command == wire.ComStmtPrepare) {
 		if e := s.syntaxError(ctx, t.statement.Text); e != nil {
+			if r, err := wire.ParseERR(e); err == nil && r.Code == errPrepareSeveral && t.command == wire.ComQuery {
+				return s.sayError(errBatchDisabled, "HY000", batchDisabled)
+			}
 			return s.client.WritePacket(e)
 		}
 	}

@@ -19,7 +19,7 @@ import (
 
 // Each client that can compress does so through the gateway, is refused the seed's statement with the reason, and goes on.
 func TestCompressedClients(t *testing.T) {
-	engines(t, func(t *testing.T, w *world) {
+	before(t, everyKind, func(t *testing.T, w *world) {
 		w.as(t, "owner", "myprj").do("SET ProjectProtection = true")
 		p, pass := port(w), accounts["alice"]
 		mysqlCLI := servers.MySQLClient(t)

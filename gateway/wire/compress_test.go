@@ -135,8 +135,8 @@ func TestCompressedRoundTrip(t *testing.T) {
 	text, random := someText(MaxPart+7), noise(MaxPart+7)
 	for name, how := range compressions {
 		for _, n := range []int{0, 1, 45, 46, 47, 100, 16000, frameSize, shortPacket - 4, shortPacket, shortPacket + 1, 100_000, MaxPart, MaxPart + 7} {
-			if n >= MaxPart && how.Level != 0 && how.Level != 3 {
-				continue
+			if n == MaxPart && how.Algorithm != Zlib || n > MaxPart && how.Level != 3 {
+				continue // takes its time
 			}
 			for kind, payload := range map[string][]byte{"text": text[:n], "noise": random[:n]} {
 				w, p := compressing(nil, how, false)

@@ -172,6 +172,7 @@ func (r *commandRun) checkAccounts(add finding) {
 		user, host := value(row, 0), value(row, 1)
 		add("warning", "account can connect past the gateway", fmt.Sprintf("'%s'@'%s'", user, host), "limit the account's host to the gateway's address, and keep others off the warehouse's port")
 	}
+	r.checkHosts(add)
 	rows, err = r.Warehouse.Query(r.ctx, "SELECT grantee, privilege_type FROM information_schema.user_privileges WHERE privilege_type IN ('FILE', 'SUPER', 'REPLICATION SLAVE', 'BINLOG ADMIN', 'BACKUP_ADMIN', 'CLONE_ADMIN')")
 	if err != nil {
 		return
@@ -184,6 +185,24 @@ func (r *commandRun) checkAccounts(add finding) {
 		slices.Sort(powers[grantee])
 		add("warning", "powerful privilege", grantee+" holds "+strings.Join(powers[grantee], ", "), "it reaches files or streams of the whole warehouse: revoke it unless it is needed")
 	}
+}
+
+// checkHosts tells of accounts that come from one other place than this gateway: theirs may be another gateway's, or
+// nobody's who should reach the warehouse.
+func (r *commandRun) checkHosts(add finding) {
+	rows, err := r.Warehouse.Query(r.ctx, "SELECT user, host, SUBSTRING_INDEX(USER(), '@', -1) FROM mysql.user WHERE host <> '' AND host NOT LIKE '%\\%%' AND host <> SUBSTRING_INDEX(USER(), '@', -1) ORDER BY host, user")
+	if err != nil || len(rows) == 0 {
+		return // said above
+	}
+	var names []string
+	for _, row := range rows {
+		names = append(names, fmt.Sprintf("'%s'@'%s'", value(row, 0), value(row, 1)))
+	}
+	list := strings.Join(names[:min(len(names), 10)], ", ")
+	if n := len(names) - 10; n > 0 {
+		list += fmt.Sprintf(" and %d more", n)
+	}
+	add("notice", "account of another host than this gateway's ("+value(rows[0], 2)+")", list, "unless the host is another gateway's, the account connects past all of them: rename it to a gateway's address")
 }
 
 func value(row []*string, i int) string {

@@ -519,6 +519,13 @@ func (a *accounts) Query(_ context.Context, sql string, args ...any) ([][]*strin
 	case strings.HasPrefix(sql, "SELECT schema_name FROM information_schema.schemata"):
 		rows = [][]string{{"information_schema"}, {"mysql"}, {"prj1"}, {"prj2"}, {"sluice"}}
 	case strings.HasPrefix(sql, "SELECT user, host FROM mysql.user"):
+	case strings.HasPrefix(sql, "SELECT user, host, SUBSTRING_INDEX"):
+		rows = nil
+		for _, u := range a.users {
+			if !strings.Contains(u[1], "%") && u[1] != "10.0.0.5" {
+				rows = append(rows, []string{u[0], u[1], "10.0.0.5"})
+			}
+		}
 	case strings.HasPrefix(sql, "SELECT grantee, privilege_type FROM information_schema.user_privileges"):
 		rows = a.privileges
 	default:

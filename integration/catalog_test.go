@@ -269,3 +269,35 @@ func TestCatalogOfAnAccountThatSeesTooLittle(t *testing.T) {
 		}
 	})
 }
+
+// The least that the service account holds is enough to tell tables apart, whatever their names.
+func TestTableMarks(t *testing.T) {
+	everyWarehouse(t, func(t *testing.T, s *servers.Server, l *catalog.SQLLoader) {
+		s.Exec(t, "CREATE DATABASE `a-b`", "CREATE TABLE `a-b`.`t.1 %_#p#` (id INT)", "CREATE TABLE `a-b`.`ä` (id INT)", "CREATE TABLE `a-b`.parts (id INT) PARTITION BY HASH (id) PARTITIONS 3", "CREATE TABLE `a-b`.parts2 (id INT)")
+		c := catalog.New(l, 0)
+		for table, numbers := range map[string]int{"t.1 %_#p#": 1, "ä": map[string]int{"MariaDB": 1}[s.Name], "parts": 3, "parts2": 1} {
+			marks, err := c.Marks(context.Background(), "a-b", table)
+			if err != nil {
+				t.Errorf("%s: %v", table, err)
+				continue
+			}
+			found := 0
+			if id, is := strings.CutPrefix(marks, "id "); is {
+				found = 1 + strings.Count(id, ",")
+			}
+			if found != numbers {
+				t.Errorf("%s: %q holds %d numbers, want %d", table, marks, found, numbers)
+			}
+			snapshot, err := c.Current(context.Background())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if same, err := snapshot.Compare(context.Background(), "a-b", table, marks); err != nil || !same.Same {
+				t.Errorf("%s: it is not the same as itself: %v, %v", table, same, err)
+			}
+		}
+		if _, err := c.Marks(context.Background(), "a-b", "nowhere"); err == nil {
+			t.Error("a table that is not there has marks")
+		}
+	})
+}

@@ -350,14 +350,7 @@ func (r *commandRun) definition(schema, table string) (*catalog.Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := snapshot.Schema(r.ctx, schema)
-	if err != nil {
-		return nil, err
-	}
-	if snapshot.Folds() {
-		table = strings.ToLower(table)
-	}
-	return s.Objects[table], nil
+	return snapshot.Object(r.ctx, schema, table)
 }
 
 // setProtection is SET ProjectProtection, with the seals of the tables that an exception names.

@@ -39,14 +39,18 @@ func (c *Commander) definitionText(ctx context.Context, o lineage.Object) (strin
 	if err != nil {
 		return "", err
 	}
-	s, err := snapshot.Schema(ctx, o.Schema)
+	have, err := snapshot.Object(ctx, o.Schema, o.Name)
 	if err != nil {
 		return "", err
 	}
-	if have := s.Objects[o.Name]; have != nil {
+	if have != nil {
 		return have.Definition, nil
 	}
-	if have := s.Routines["function "+strings.ToLower(o.Name)]; have != nil {
+	programs, err := snapshot.Programs(ctx, o.Schema)
+	if err != nil {
+		return "", err
+	}
+	if have := programs.Routines["function "+strings.ToLower(o.Name)]; have != nil {
 		return have.Body, nil
 	}
 	return "", nil
@@ -68,11 +72,10 @@ func (c *Commander) Standing(ctx context.Context, use *enforcement.SharedObject,
 	if err != nil {
 		return another, err
 	}
-	s, err := snapshot.Schema(ctx, use.Object.Schema)
+	def, err := snapshot.Object(ctx, use.Object.Schema, use.Object.Name)
 	if err != nil {
 		return another, err
 	}
-	def := s.Objects[use.Object.Name]
 	switch {
 	case def == nil:
 		return another, nil

@@ -5,8 +5,10 @@ import (
 	"database/sql"
 	"fmt"
 	"testing"
+	"time"
 
 	"sluice/integration/servers"
+	"sluice/lineage/catalog"
 )
 
 // BenchmarkRelay runs the same statements directly and through the gateway, with a project protected that they do
@@ -73,5 +75,50 @@ func drain(b *testing.B, c *client, query string) {
 	}
 	if err := rows.Close(); err != nil {
 		b.Fatal(err)
+	}
+}
+
+// BenchmarkCatalogAfterChange is the catalog's part of the first statement behind a definition made elsewhere, in a schema of
+// 2,000 tables: by-name reads the one table that the statement names, whole the schema.
+func BenchmarkCatalogAfterChange(b *testing.B) {
+	for name, start := range map[string]func(testing.TB, ...string) *servers.Server{"MariaDB": servers.MariaDB, "MySQL": servers.MySQL} {
+		b.Run(name, func(b *testing.B) {
+			s := start(b)
+			db := s.Root(b)
+			b.Cleanup(func() { db.Close() })
+			exec := func(text string) {
+				if _, err := db.Exec(text); err != nil {
+					b.Fatal(err)
+				}
+			}
+			exec("CREATE DATABASE big")
+			for i := range 2000 {
+				exec(fmt.Sprintf("CREATE TABLE big.t%d (id INT PRIMARY KEY, a INT, b INT, c INT, d INT, e INT, f INT, g INT, h VARCHAR(100))", i))
+			}
+			l := reader(b, s)
+			for kind, use := range map[string]func(*catalog.Snapshot) error{
+				"by-name": func(s *catalog.Snapshot) error { _, err := s.Object(b.Context(), "big", "t7"); return err },
+				"whole":   func(s *catalog.Snapshot) error { _, err := s.Schema(b.Context(), "big"); return err },
+			} {
+				b.Run(kind, func(b *testing.B) {
+					c, best := catalog.New(l, time.Nanosecond), time.Hour
+					for i := 0; b.Loop(); i++ {
+						b.StopTimer()
+						exec(fmt.Sprintf("CREATE OR REPLACE VIEW big.v AS SELECT %d AS a", i))
+						b.StartTimer()
+						begun := time.Now()
+						snapshot, err := c.Current(b.Context())
+						if err == nil {
+							err = use(snapshot)
+						}
+						if err != nil {
+							b.Fatal(err)
+						}
+						best = min(best, time.Since(begun))
+					}
+					b.ReportMetric(float64(best.Microseconds())/1000, "ms/best")
+				})
+			}
+		})
 	}
 }

@@ -21,10 +21,7 @@ func everyWarehouse(t *testing.T, test func(t *testing.T, s *servers.Server, l *
 	for name, start := range map[string]func(testing.TB, ...string) *servers.Server{"MariaDB": servers.MariaDB, "MySQL": servers.MySQL} {
 		t.Run(name, func(t *testing.T) {
 			s := start(t, "--event-scheduler=ON")
-			s.Exec(t, "CREATE USER reader@'%' IDENTIFIED BY 'r'", "GRANT PROCESS, SELECT, SHOW DATABASES, SHOW VIEW, TRIGGER, EVENT ON *.* TO reader@'%'")
-			pool := warehouse.New(warehouse.Options{Address: s.Addr, User: "reader", Password: "r"})
-			t.Cleanup(pool.Close)
-			test(t, s, &catalog.SQLLoader{Query: pool.Query, Detect: true})
+			test(t, s, reader(t, s))
 		})
 	}
 }

@@ -61,7 +61,7 @@ func TestOraclePrepare(t *testing.T) {
 type everyTable struct{}
 
 func (everyTable) Load(_ context.Context, schema string) (*catalog.Schema, error) {
-	s := &catalog.Schema{Name: schema, Exists: true, Objects: map[string]*catalog.Object{}}
+	s := &catalog.Schema{Programs: catalog.Programs{Name: schema, Exists: true}, Objects: map[string]*catalog.Object{}}
 	names := slices.Clone(clashes)
 	for i := range 200 {
 		names = append(names, fmt.Sprintf("za%d", i))

@@ -81,9 +81,8 @@ func (t *tracer) schemaDefined(name string) {
 func (t *tracer) dropSchema(name string) {
 	t.schemaDefined(name)
 	t.g.Effects.DropsSchema = name
-	s, ok := t.b.schema(name)
+	s, ok := t.whole(name)
 	if !ok {
-		t.lacks(name)
 		return
 	}
 	for _, o := range s.Objects {

@@ -40,7 +40,7 @@ func (d *Definitions) Load(_ context.Context, schema string) (*catalog.Schema, e
 	if s := d.schemas[strings.ToLower(schema)]; s != nil {
 		return s, nil
 	}
-	return &catalog.Schema{Name: schema}, nil
+	return &catalog.Schema{Programs: catalog.Programs{Name: schema}}, nil
 }
 
 // Clock never moves: definitions of a text do not change.
@@ -68,7 +68,10 @@ func (d *Definitions) schema(name string) *catalog.Schema {
 	name = strings.ToLower(name)
 	s := d.schemas[name]
 	if s == nil {
-		s = &catalog.Schema{Name: name, Exists: true, Objects: map[string]*catalog.Object{}, Routines: map[string]*catalog.Routine{}, Events: map[string]*catalog.Program{}}
+		s = &catalog.Schema{
+			Programs: catalog.Programs{Name: name, Exists: true, Routines: map[string]*catalog.Routine{}, Events: map[string]*catalog.Program{}},
+			Objects:  map[string]*catalog.Object{},
+		}
 		d.schemas[name] = s
 	}
 	return s

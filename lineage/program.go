@@ -46,9 +46,8 @@ func (t *tracer) routine(kind, schema, name string) bool {
 	if schema == "" {
 		return false
 	}
-	s, ok := t.b.schema(schema)
+	s, ok := t.programs(schema)
 	if !ok {
-		t.lacks(schema)
 		return false
 	}
 	if t.inPackage(schema) {
@@ -68,9 +67,8 @@ func (t *tracer) inPackage(qualifier string) bool {
 	if t.schema == "" || reachOf(t.schema, "") != project {
 		return false
 	}
-	s, ok := t.b.schema(t.schema)
+	s, ok := t.programs(t.schema)
 	if !ok {
-		t.lacks(t.schema)
 		return false
 	}
 	if len(alike(s, "package", qualifier)) == 0 {
@@ -82,7 +80,7 @@ func (t *tracer) inPackage(qualifier string) bool {
 }
 
 // alike gives the routines that the warehouse may mean by a name: one, unless letters beyond ASCII are about.
-func alike(s *catalog.Schema, kind, name string) []*catalog.Routine {
+func alike(s *catalog.Programs, kind, name string) []*catalog.Routine {
 	if len(s.Routines) == 0 {
 		return nil
 	}
@@ -110,7 +108,7 @@ func alike(s *catalog.Schema, kind, name string) []*catalog.Routine {
 }
 
 // oddRoutines are the keys of the routines whose names other spellings may equal.
-func oddRoutines(s *catalog.Schema) []string {
+func oddRoutines(s *catalog.Programs) []string {
 	var out []string
 	for key := range s.Routines {
 		if _, name, _ := strings.Cut(key, " "); !plainName(name) {
@@ -310,9 +308,8 @@ func (t *tracer) alterEvent(p *parser.Program) {
 	if reachOf(schema, "") != project || schema == "" {
 		return
 	}
-	s, ok := t.b.schema(schema)
+	s, ok := t.programs(schema)
 	if !ok {
-		t.lacks(schema)
 		return
 	}
 	for name, e := range s.Events {

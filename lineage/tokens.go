@@ -105,9 +105,8 @@ func (t *tracer) touch(schema string, names map[string]bool) {
 	if IsSystem(schema) {
 		return
 	}
-	s, ok := t.b.schema(schema)
+	s, ok := t.whole(schema)
 	if !ok {
-		t.lacks(schema)
 		return
 	}
 	folded := make(map[string]bool, len(names))

@@ -17,7 +17,7 @@ import (
 type tracer struct {
 	b       *Bound
 	g       *Graph
-	missing map[string]struct{} // schemas to load before the trace is whole
+	missing map[lack]struct{} // what must be read before the trace is whole
 
 	sources sourceSet
 	sinks   distinct[Sink]
@@ -101,7 +101,7 @@ func (t *tracer) sink(k Sink) { t.sinks.add(k) }
 func (t *tracer) carrierSink(name string)   { t.sink(Sink{Kind: CarrierSink, Name: name}) }
 func (t *tracer) carrierSource(name string) { t.read(Source{Kind: CarrierSource, Name: name}) }
 
-// object finds what a name means. known is false when its schema must be loaded first.
+// object finds what a name means. known is false when it must be read first.
 func (t *tracer) object(schema, name string) (o Object, def *catalog.Object, known bool) {
 	if schema == "" {
 		schema = t.schema
@@ -110,12 +110,11 @@ func (t *tracer) object(schema, name string) (o Object, def *catalog.Object, kno
 	if schema == "" || reachOf(schema, name) != project {
 		return o, nil, true
 	}
-	s, ok := t.b.schema(schema)
-	if !ok {
-		t.lacks(schema)
+	if def, known = t.b.object(o); !known {
+		t.lacks(lack{schema: o.Schema, object: o.Name})
 		return o, nil, false
 	}
-	if def = s.Objects[o.Name]; def != nil {
+	if def != nil {
 		o = Object{def.Schema, def.Name}
 	}
 	return o, def, true
@@ -214,12 +213,32 @@ func (t *tracer) readView(o Object, def *catalog.Object) {
 	t.queryStatement(st)
 }
 
-// lacks notes a schema that must be loaded before the trace is whole.
-func (t *tracer) lacks(schema string) {
+// lacks notes what must be read before the trace is whole.
+func (t *tracer) lacks(l lack) {
 	if t.missing == nil {
-		t.missing = map[string]struct{}{}
+		t.missing = map[lack]struct{}{}
 	}
-	t.missing[schema] = struct{}{}
+	t.missing[l] = struct{}{}
+}
+
+// programs gives the routines and events of a schema, if they were read.
+func (t *tracer) programs(schema string) (*catalog.Programs, bool) {
+	key := t.b.fold(schema)
+	p, ok := t.b.programsOf(key)
+	if !ok {
+		t.lacks(lack{schema: key, programs: true})
+	}
+	return p, ok
+}
+
+// whole gives a schema, if it was read whole.
+func (t *tracer) whole(schema string) (*catalog.Schema, bool) {
+	key := t.b.fold(schema)
+	s, ok := t.b.whole(key)
+	if !ok {
+		t.lacks(lack{schema: key, whole: true})
+	}
+	return s, ok
 }
 
 // opens notes a definition that is being read.

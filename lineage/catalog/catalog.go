@@ -2,8 +2,8 @@ package catalog
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"reflect"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -24,6 +24,19 @@ type Loader interface {
 	Foreign(ctx context.Context) ([]string, error)
 }
 
+// ByName is a loader that reads one object without its schema: a moment's work, where the whole of a large schema takes
+// the warehouse a good part of a second. Both give what Load would give.
+type ByName interface {
+	// LoadObject gives one object by its key, or nil when there is none. It fails with ErrWhole for one that only
+	// Load can tell of.
+	LoadObject(ctx context.Context, schema, name string) (*Object, error)
+	// LoadPrograms gives a schema's routines and events.
+	LoadPrograms(ctx context.Context, schema string) (*Programs, error)
+}
+
+// ErrWhole says that an object cannot be read by its name.
+var ErrWhole = errors.New("the schema must be read whole")
+
 // DefaultMaxAge is how old the clock's reading may be (contract 5).
 const DefaultMaxAge = 250 * time.Millisecond
 
@@ -38,6 +51,8 @@ type Catalog struct {
 	dropped atomic.Uint64 // how often definitions were announced as changed
 	one     turn          // one reader of the clock at a time
 	failure failure       // guarded by one
+	wanted  chan wanted   // schemas that Run is to read whole
+	bulk    sync.Map      // the keys of the schemas that were asked for whole before
 }
 
 // failure is the last failed reading, for those who waited for it.
@@ -65,27 +80,7 @@ func New(l Loader, maxAge time.Duration) *Catalog {
 	if maxAge <= 0 {
 		maxAge = DefaultMaxAge
 	}
-	return &Catalog{loader: l, maxAge: maxAge, start: time.Now(), one: make(turn, 1)}
-}
-
-// Snapshot is the catalog at one reading of its clock. Schemas are loaded when first asked for and stay
-// as they were.
-type Snapshot struct {
-	loader  Loader
-	clock   string
-	version uint64
-	folds   bool
-	names   map[string]bool
-	foreign map[string]bool
-	stale   atomic.Bool
-	schemas sync.Map // string -> *entry
-
-	identities sync.Map // [2]string -> Identity, of the tables that were compared
-}
-
-type entry struct {
-	one    turn
-	schema atomic.Pointer[Schema]
+	return &Catalog{loader: l, maxAge: maxAge, start: time.Now(), one: make(turn, 1), wanted: make(chan wanted, 64)}
 }
 
 // readTimeout bounds one reading of the clock with what follows from it, so that a warehouse that hangs is
@@ -170,7 +165,8 @@ func (c *Catalog) fresh(ctx context.Context, clock string) (*Snapshot, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read how names are compared: %w", err)
 	}
-	s := &Snapshot{loader: c.loader, clock: clock, version: c.version.Add(1), folds: folds}
+	s := &Snapshot{catalog: c, loader: c.loader, clock: clock, version: c.version.Add(1), folds: folds}
+	s.byName, _ = c.loader.(ByName)
 	names, err := c.loader.Schemas(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("list the schemas: %w", err)
@@ -200,8 +196,12 @@ func (c *Catalog) Invalidate(...string) {
 	}
 }
 
-// Run reads the clock several times within the age limit until ctx ends, so that statements do not wait for it.
+// Run reads the clock several times within the age limit until ctx ends, so that statements do not wait for it, and reads
+// schemas whole that are used more and more.
 func (c *Catalog) Run(ctx context.Context) error {
+	var bulk sync.WaitGroup
+	defer bulk.Wait()
+	bulk.Go(func() { c.readWhole(ctx) })
 	tick := time.NewTicker(c.maxAge / 3)
 	defer tick.Stop()
 	for {
@@ -235,97 +235,4 @@ func (c *Catalog) beat(ctx context.Context) {
 	case int64(begun) > c.read.Load():
 		c.read.Store(int64(begun))
 	}
-}
-
-// Version tells snapshots apart: it grows with each.
-func (s *Snapshot) Version() uint64 { return s.version }
-
-// Folds tells whether names are compared in lower case.
-func (s *Snapshot) Folds() bool { return s.folds }
-
-// Names are the schemas' names in lower case. The map must not be changed.
-func (s *Snapshot) Names() map[string]bool { return s.names }
-
-// Foreign tells whether a name, in any case, is a loadable function.
-func (s *Snapshot) Foreign(name string) bool {
-	return len(s.foreign) > 0 && s.foreign[strings.ToLower(name)]
-}
-
-// Loaded gives a schema that was asked for before, by its key: lower case where names fold.
-func (s *Snapshot) Loaded(key string) (*Schema, bool) {
-	e, ok := s.schemas.Load(key)
-	if !ok {
-		return nil, false
-	}
-	schema := e.(*entry).schema.Load()
-	return schema, schema != nil
-}
-
-// loadAttempts bounds how often a schema is read again because definitions changed meanwhile.
-const loadAttempts = 5
-
-// Schema gives a schema, reading it if it was not asked for before. When the clock moves while it is
-// read, what was read may be torn: it is read again.
-func (s *Snapshot) Schema(ctx context.Context, name string) (*Schema, error) {
-	key := name
-	if s.folds {
-		key = strings.ToLower(name)
-	}
-	if !s.names[strings.ToLower(name)] {
-		// Not kept: clients may ask for any number of names. To create the schema moves the clock.
-		return &Schema{Name: key}, nil
-	}
-	loaded, ok := s.schemas.Load(key)
-	if !ok {
-		loaded, _ = s.schemas.LoadOrStore(key, &entry{one: make(turn, 1)})
-	}
-	e := loaded.(*entry)
-	if schema := e.schema.Load(); schema != nil {
-		return schema, nil
-	}
-	if err := e.one.take(ctx); err != nil {
-		return nil, fmt.Errorf("wait for the definitions of %s: %w", key, err)
-	}
-	defer e.one.give()
-	if schema := e.schema.Load(); schema != nil {
-		return schema, nil
-	}
-	schema, err := s.load(ctx, key)
-	if err != nil {
-		return nil, err
-	}
-	if !schema.Exists {
-		s.schemas.Delete(key) // as above: another spelling of a name
-		return schema, nil
-	}
-	e.schema.Store(schema)
-	return schema, nil
-}
-
-// load reads a schema until nothing changed meanwhile: the clock stood, or, where other definitions change
-// all the time, two readings in a row are equal.
-func (s *Snapshot) load(ctx context.Context, key string) (*Schema, error) {
-	var last *Schema
-	for range loadAttempts {
-		before, err := s.loader.Clock(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("read the catalog clock: %w", err)
-		}
-		schema, err := s.loader.Load(ctx, key)
-		if err != nil {
-			return nil, err
-		}
-		after, err := s.loader.Clock(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("read the catalog clock: %w", err)
-		}
-		if after != s.clock {
-			s.stale.Store(true) // right, but newer than the rest: the next statement starts afresh
-		}
-		if before == after || reflect.DeepEqual(schema, last) {
-			return schema, nil
-		}
-		last = schema
-	}
-	return nil, fmt.Errorf("definitions of %s change too fast to be read", key)
 }

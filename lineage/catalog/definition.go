@@ -16,9 +16,14 @@ const (
 
 // Schema is all that one schema defines at one version. It is immutable but for what its readers remember of it.
 type Schema struct {
+	Programs
+	Objects map[string]*Object // by name, folded as the warehouse folds
+}
+
+// Programs are the routines and events of one schema.
+type Programs struct {
 	Name     string
 	Exists   bool
-	Objects  map[string]*Object  // by name, folded as the warehouse folds
 	Routines map[string]*Routine // by "procedure name" or "function name", name in lower case
 	Events   map[string]*Program
 	Memo     atomic.Value // as Object.Memo

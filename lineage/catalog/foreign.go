@@ -3,14 +3,14 @@ package catalog
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sort"
-	"strings"
 )
 
 // foreignKeys finds the foreign keys, in any schema, of this one's tables and to them.
 func (p *loading) foreignKeys(ctx context.Context) error {
-	if p.keyless(ctx) {
-		return nil
+	if done, err := p.innodbKeys(ctx); done || err != nil {
+		return err
 	}
 	referring, err := p.referring(ctx)
 	if err != nil {
@@ -22,16 +22,13 @@ func (p *loading) foreignKeys(ctx context.Context) error {
 	}
 	columns := map[string][]string{} // of this schema's tables, by the constraint that refers to them
 	for _, schema := range sorted(stored) {
-		rows, err := p.query(ctx, "SELECT table_schema, table_name, column_name, referenced_table_schema, referenced_table_name, referenced_column_name, constraint_name FROM information_schema.key_column_usage WHERE table_schema = ? AND referenced_table_name IS NOT NULL", schema)
+		rows, err := p.keyColumns(ctx, schema, len(referring) > 0)
 		if err != nil {
-			return fmt.Errorf("columns of foreign keys: %w", err)
+			return err
 		}
 		for _, r := range rows {
-			if p.key(text(r, 0)) != p.key(schema) {
-				continue // information_schema compares without regard to case
-			}
-			if p.key(schema) == p.s.Name {
-				p.parent(r)
+			if p.key(schema) == p.s.Name && p.wants(text(r, 1)) {
+				p.parent(text(r, 1), text(r, 2), text(r, 3), text(r, 4))
 			}
 			if p.key(text(r, 3)) == p.s.Name {
 				at := p.constraint(text(r, 0), text(r, 1), text(r, 6))
@@ -41,24 +38,40 @@ func (p *loading) foreignKeys(ctx context.Context) error {
 	}
 	for _, k := range referring {
 		k.key.Columns = columns[k.constraint]
-		o := p.object(k.table)
-		o.Referring = append(o.Referring, k.key)
-		if k.key.OnDelete || k.key.OnUpdate {
-			o.Children = append(o.Children, Cascade{k.key.Schema, k.key.Name, k.key.OnDelete, k.key.OnUpdate})
-		}
+		p.child(k.table, k.key)
 	}
 	return nil
 }
 
-// keyless tells whether MariaDB's InnoDB, the one engine there that has foreign keys, knows none of this schema's. To
-// ask referential_constraints opens every table of the warehouse; most schemas have no foreign key. The names
-// stand there in the spelling of files, so only a schema whose name is spelt alike in both is looked for.
-func (p *loading) keyless(ctx context.Context) bool {
-	if strings.Trim(p.stored, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_") != "" {
-		return false
+// keyColumns reads the columns of the foreign keys that tables of a schema have.
+func (p *loading) keyColumns(ctx context.Context, schema string, referred bool) ([][]*string, error) {
+	sql, args := "SELECT table_schema, table_name, column_name, referenced_table_schema, referenced_table_name, referenced_column_name, constraint_name FROM information_schema.key_column_usage WHERE table_schema = ? AND referenced_table_name IS NOT NULL", []any{schema}
+	switch {
+	case p.only != "" && referred:
+		sql += " AND (table_name = ? OR referenced_table_name = ?)"
+		args = append(args, p.only, p.only)
+	case p.only != "":
+		sql += " AND table_name = ?"
+		args = append(args, p.only)
 	}
-	rows, err := p.query(ctx, "SELECT COUNT(*) FROM information_schema.innodb_sys_foreign WHERE for_name LIKE ? OR ref_name LIKE ?", p.stored+"/%", p.stored+"/%")
-	return err == nil && len(rows) == 1 && text(rows[0], 0) == "0"
+	rows, err := p.query(ctx, sql, args...)
+	if err != nil {
+		return nil, fmt.Errorf("columns of foreign keys: %w", err)
+	}
+	// information_schema compares without regard to case.
+	return slices.DeleteFunc(rows, func(r []*string) bool { return p.key(text(r, 0)) != p.key(schema) }), nil
+}
+
+// wants tells whether an object of this schema is to be read.
+func (p *loading) wants(name string) bool { return p.only == "" || p.key(name) == p.only }
+
+// child adds a foreign key that refers to one of this schema's tables.
+func (p *loading) child(table string, k Key) {
+	o := p.object(table)
+	o.Referring = append(o.Referring, k)
+	if k.OnDelete || k.OnUpdate {
+		o.Children = append(o.Children, Cascade{k.Schema, k.Name, k.OnDelete, k.OnUpdate})
+	}
 }
 
 // referring is a foreign key to one of this schema's tables.
@@ -70,7 +83,7 @@ type referring struct {
 }
 
 func (p *loading) referring(ctx context.Context) ([]referring, error) {
-	rows, err := p.rows(ctx, "foreign keys", "SELECT unique_constraint_schema, constraint_schema, table_name, referenced_table_name, delete_rule, update_rule, constraint_name FROM information_schema.referential_constraints WHERE unique_constraint_schema = ?")
+	rows, err := p.rowsOf(ctx, "foreign keys", "SELECT unique_constraint_schema, constraint_schema, table_name, referenced_table_name, delete_rule, update_rule, constraint_name FROM information_schema.referential_constraints WHERE unique_constraint_schema = ?", "referenced_table_name", 3)
 	acts := func(rule string) bool { return rule == "CASCADE" || rule == "SET NULL" || rule == "SET DEFAULT" }
 	var out []referring
 	for _, r := range rows {
@@ -87,16 +100,16 @@ func (p *loading) constraint(schema, table, name string) string {
 }
 
 // parent adds one column of a foreign key of this schema's own.
-func (p *loading) parent(r []*string) {
-	o := p.object(text(r, 1))
-	schema, name := p.key(text(r, 3)), p.key(text(r, 4))
+func (p *loading) parent(table, column, parentSchema, parentTable string) {
+	o := p.object(table)
+	schema, name := p.key(parentSchema), p.key(parentTable)
 	for i := range o.Parents {
 		if k := &o.Parents[i]; k.Schema == schema && k.Name == name {
-			k.Columns = append(k.Columns, text(r, 2))
+			k.Columns = append(k.Columns, column)
 			return
 		}
 	}
-	o.Parents = append(o.Parents, Key{Schema: schema, Name: name, Columns: []string{text(r, 2)}})
+	o.Parents = append(o.Parents, Key{Schema: schema, Name: name, Columns: []string{column}})
 }
 
 func sorted(set map[string]bool) []string {

@@ -1,10 +1,13 @@
 package catalog
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
+	"strconv"
 	"strings"
 	"sync"
 )
@@ -113,12 +116,56 @@ func text(row []*string, i int) string {
 
 // Load reads one schema: tables, columns, views, triggers, routines, events, foreign keys.
 func (l *SQLLoader) Load(ctx context.Context, schema string) (*Schema, error) {
+	p, err := l.loading(ctx, schema)
+	if err != nil {
+		return nil, err
+	}
+	return p.s, p.read(ctx, p.tables, p.columns, p.views, p.triggers, p.routines, p.events, p.foreignKeys, p.unions)
+}
+
+// LoadPrograms reads the routines and events of one schema.
+func (l *SQLLoader) LoadPrograms(ctx context.Context, schema string) (*Programs, error) {
+	p, err := l.loading(ctx, schema)
+	if err != nil {
+		return nil, err
+	}
+	return &p.s.Programs, p.read(ctx, p.routines, p.events)
+}
+
+// LoadObject reads one object of one schema, by its key.
+func (l *SQLLoader) LoadObject(ctx context.Context, schema, name string) (*Object, error) {
+	if short, err := l.short(ctx); err != nil {
+		return nil, err
+	} else if !short {
+		return nil, ErrWhole
+	}
+	p, err := l.loading(ctx, schema)
+	if err != nil {
+		return nil, err
+	}
+	p.only = name
+	if err := p.read(ctx, p.tables, p.columns, p.views, p.triggers, p.foreignKeys, p.unions); err != nil {
+		return nil, err
+	}
+	return p.s.Objects[name], nil
+}
+
+// short tells whether the server knows a short way to one of its objects: an embedded one does not.
+func (l *SQLLoader) short(ctx context.Context) (bool, error) {
+	if tidb, err := l.tidb(ctx); err != nil || tidb {
+		return true, err
+	}
+	return l.counts(ctx)
+}
+
+// loading finds a schema that is to be read.
+func (l *SQLLoader) loading(ctx context.Context, schema string) (*loading, error) {
 	folds, err := l.Folds(ctx)
 	if err != nil {
 		return nil, err
 	}
 	p := &loading{query: l.Query, folds: folds}
-	p.s = &Schema{Name: p.key(schema), Objects: map[string]*Object{}, Routines: map[string]*Routine{}, Events: map[string]*Program{}}
+	p.s = &Schema{Programs: Programs{Name: p.key(schema), Routines: map[string]*Routine{}, Events: map[string]*Program{}}, Objects: map[string]*Object{}}
 	rows, err := l.Query(ctx, "SELECT schema_name FROM information_schema.schemata WHERE schema_name = ?", schema)
 	if err != nil {
 		return nil, err
@@ -128,15 +175,7 @@ func (l *SQLLoader) Load(ctx context.Context, schema string) (*Schema, error) {
 			p.s.Exists, p.stored = true, text(r, 0)
 		}
 	}
-	if !p.s.Exists {
-		return p.s, nil
-	}
-	for _, part := range []func(context.Context) error{p.tables, p.columns, p.views, p.triggers, p.routines, p.events, p.foreignKeys, p.unions} {
-		if err := part(ctx); err != nil {
-			return nil, err
-		}
-	}
-	return p.s, nil
+	return p, nil
 }
 
 // loading is one schema while it is read.
@@ -144,7 +183,21 @@ type loading struct {
 	query  Query
 	folds  bool
 	stored string // the schema's name as it is stored
+	only   string // the key of the one object that is to be read; "" for all
 	s      *Schema
+}
+
+// read reads parts of a schema that there is.
+func (p *loading) read(ctx context.Context, parts ...func(context.Context) error) error {
+	for _, part := range parts {
+		if !p.s.Exists {
+			return nil
+		}
+		if err := part(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // key spells a name as it is compared.
@@ -158,13 +211,24 @@ func (p *loading) key(name string) string {
 // rows gives the rows whose first column is the schema: information_schema compares without regard to
 // case even where names do not.
 func (p *loading) rows(ctx context.Context, what, sql string) ([][]*string, error) {
-	rows, err := p.query(ctx, sql, p.stored)
+	return p.rowsOf(ctx, what, sql, "", 0)
+}
+
+// rowsOf are rows, of the one object that is to be read if there is one: those whose column of this name and place
+// names it.
+func (p *loading) rowsOf(ctx context.Context, what, sql, column string, at int) ([][]*string, error) {
+	args := []any{p.stored}
+	if p.only != "" && column != "" {
+		sql += " AND " + column + " = ?"
+		args = append(args, p.only)
+	}
+	rows, err := p.query(ctx, sql, args...)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", what, err)
 	}
 	kept := rows[:0]
 	for _, r := range rows {
-		if p.key(text(r, 0)) == p.s.Name {
+		if p.key(text(r, 0)) == p.s.Name && (len(args) == 1 || p.key(text(r, at)) == p.only) {
 			kept = append(kept, r)
 		}
 	}
@@ -186,7 +250,7 @@ func (p *loading) object(name string) *Object {
 var reaching = map[string]bool{"FEDERATED": true, "FEDERATEDX": true, "CONNECT": true, "SPIDER": true, "S3": true, "SPHINX": true, "OQGRAPH": true}
 
 func (p *loading) tables(ctx context.Context) error {
-	rows, err := p.rows(ctx, "tables", "SELECT table_schema, table_name, table_type, engine FROM information_schema.tables WHERE table_schema = ?")
+	rows, err := p.rowsOf(ctx, "tables", "SELECT table_schema, table_name, table_type, engine FROM information_schema.tables WHERE table_schema = ?", "table_name", 1)
 	for _, r := range rows {
 		o := p.object(text(r, 1))
 		o.Engine = strings.ToUpper(text(r, 3))
@@ -206,7 +270,15 @@ func (p *loading) tables(ctx context.Context) error {
 }
 
 func (p *loading) columns(ctx context.Context) error {
-	rows, err := p.rows(ctx, "columns", "SELECT table_schema, table_name, column_name FROM information_schema.columns WHERE table_schema = ? ORDER BY table_name, ordinal_position")
+	rows, err := p.rowsOf(ctx, "columns", "SELECT table_schema, table_name, column_name, ordinal_position FROM information_schema.columns WHERE table_schema = ?", "table_name", 1)
+	place := func(r []*string) int {
+		n, err := strconv.Atoi(text(r, 3))
+		if err != nil {
+			return 0
+		}
+		return n
+	}
+	slices.SortStableFunc(rows, func(a, b []*string) int { return cmp.Compare(place(a), place(b)) })
 	for _, r := range rows {
 		if o := p.s.Objects[p.key(text(r, 1))]; o != nil {
 			o.Columns = append(o.Columns, text(r, 2))
@@ -216,7 +288,10 @@ func (p *loading) columns(ctx context.Context) error {
 }
 
 func (p *loading) views(ctx context.Context) error {
-	rows, err := p.rows(ctx, "views", "SELECT table_schema, table_name, view_definition, definer FROM information_schema.views WHERE table_schema = ?")
+	if o := p.s.Objects[p.only]; o != nil && o.Kind != View {
+		return nil // the one object is a table
+	}
+	rows, err := p.rowsOf(ctx, "views", "SELECT table_schema, table_name, view_definition, definer FROM information_schema.views WHERE table_schema = ?", "table_name", 1)
 	for _, r := range rows {
 		o := p.object(text(r, 1))
 		o.Kind, o.Definition, o.Definer = View, text(r, 2), text(r, 3)
@@ -272,7 +347,7 @@ func isWord(s string, i int, word string) bool {
 }
 
 func (p *loading) triggers(ctx context.Context) error {
-	rows, err := p.rows(ctx, "triggers", "SELECT event_object_schema, trigger_name, event_manipulation, event_object_table, action_statement, sql_mode, character_set_client, definer FROM information_schema.triggers WHERE event_object_schema = ?")
+	rows, err := p.rowsOf(ctx, "triggers", "SELECT event_object_schema, trigger_name, event_manipulation, event_object_table, action_statement, sql_mode, character_set_client, definer FROM information_schema.triggers WHERE event_object_schema = ?", "event_object_table", 3)
 	for _, r := range rows {
 		o := p.object(text(r, 3))
 		for event := range strings.SplitSeq(strings.ToUpper(text(r, 2)), ",") {

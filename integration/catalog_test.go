@@ -121,9 +121,11 @@ func TestCatalogClockMoves(t *testing.T) {
 				continue
 			}
 			before := clock()
-			if before != clock() {
-				t.Fatalf("%s: the clock moves by itself", w.name)
-			}
+			eventually(t, w.name+": the clock stands", func() bool { // a statement is listed until a moment behind its answer
+				last := before
+				before = clock()
+				return before == last
+			})
 			s.Exec(t, w.statement)
 			if clock() == before {
 				t.Errorf("%s: the clock stood", w.name)

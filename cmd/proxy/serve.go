@@ -146,6 +146,11 @@ func (s *service) parts() (parser.Flavor, error) {
 	if err != nil {
 		return 0, err
 	}
+	if release, err := executable(); err != nil {
+		s.log.Warn("read the program's own file: definitions are not shared with other gateways", "error", err)
+	} else {
+		s.catalog.Share(s.store, release)
+	}
 	s.audit, err = audit.Open(audit.Options{File: cfg.Audit.File, Text: cfg.Audit.Text, Gateway: id, Rows: s.store, Log: s.log})
 	return flavor, err
 }

@@ -28,13 +28,21 @@ var migrations = [][]string{{
 	`CREATE TABLE IF NOT EXISTS sluice.gateways (id VARCHAR(64) PRIMARY KEY, expires BIGINT NOT NULL, revision BIGINT NOT NULL, definitions BIGINT NOT NULL` + exact,
 	`CREATE TABLE IF NOT EXISTS sluice.audit (id VARCHAR(32) PRIMARY KEY, at VARCHAR(32) NOT NULL, gateway VARCHAR(64) NOT NULL, user_name VARCHAR(255) NOT NULL, host VARCHAR(255) NOT NULL, client VARCHAR(64) NOT NULL, connection_id BIGINT NOT NULL, session_project VARCHAR(128) NOT NULL, task VARCHAR(16) NOT NULL, kind VARCHAR(64) NOT NULL, tier VARCHAR(16) NOT NULL, verdict VARCHAR(16) NOT NULL, rule_name VARCHAR(64) NOT NULL, reason LONGTEXT NOT NULL, flows LONGTEXT NOT NULL, projects LONGTEXT NOT NULL, alarm VARCHAR(64) NOT NULL, digest VARCHAR(64) NOT NULL, text LONGTEXT NOT NULL, revision BIGINT NOT NULL` + exact,
 	`INSERT INTO sluice.revision (id, revision, digest, definitions) VALUES (1, 0, '', 0)`,
+}, {
+	`CREATE TABLE IF NOT EXISTS sluice.definitions (schema_name VARCHAR(128) PRIMARY KEY, state VARCHAR(64) NOT NULL, digest VARCHAR(64) NOT NULL` + exact,
 }}
+
+const versionQuery = "SELECT value FROM sluice.meta WHERE name = 'version'"
 
 // ErrNewer says that the schema was made by a newer gateway than this one.
 var ErrNewer = errors.New("the sluice schema is of a newer version than this gateway: upgrade the gateway")
 
 // migrate brings the schema up to date. Several gateways may start at once: one works, the others wait.
+// A schema that is up to date is left alone: to define anything, even what is there, moves every gateway's catalog clock.
 func migrate(ctx context.Context, pool *warehouse.Pool) error {
+	if rows, err := pool.Query(ctx, versionQuery); err == nil && len(rows) == 1 && value(rows[0], 0) == strconv.Itoa(len(migrations)) {
+		return nil
+	}
 	return pool.Session(ctx, func(t *warehouse.Tx) error {
 		if _, err := t.Exec("CREATE DATABASE IF NOT EXISTS sluice CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"); err != nil {
 			return fmt.Errorf("create the schema sluice: %w", err)
@@ -76,7 +84,7 @@ func step(t *warehouse.Tx) error {
 }
 
 func schemaVersion(t *warehouse.Tx) (int, error) {
-	rows, err := t.Query("SELECT value FROM sluice.meta WHERE name = 'version'")
+	rows, err := t.Query(versionQuery)
 	if err != nil {
 		return 0, fmt.Errorf("read the version of the schema sluice: %w", err)
 	}

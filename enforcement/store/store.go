@@ -52,6 +52,7 @@ type Store struct {
 	wake    chan struct{}
 	ready   atomic.Bool
 	begun   sync.Map // names of statements that others wait for
+	paused  atomic.Int64 // until when Redis is not asked for definitions, in Unix nanoseconds
 }
 
 const (

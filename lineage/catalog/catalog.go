@@ -53,6 +53,8 @@ type Catalog struct {
 	failure failure       // guarded by one
 	wanted  chan wanted   // schemas that Run is to read whole
 	bulk    sync.Map      // the keys of the schemas that were asked for whole before
+	shared  Shared        // nil: schemas are not shared
+	release string
 }
 
 // failure is the last failed reading, for those who waited for it.

@@ -26,7 +26,7 @@ type Programs struct {
 	Exists   bool
 	Routines map[string]*Routine // by "procedure name" or "function name", name in lower case
 	Events   map[string]*Program
-	Memo     atomic.Value // as Object.Memo
+	Memo     atomic.Value `json:"-"` // as Object.Memo
 }
 
 // Object is a table, view or sequence.
@@ -52,7 +52,7 @@ type Object struct {
 	// Columns are this table's.
 	Referring []Key
 	// Memo is what a reader of the definition made of it, kept beside it.
-	Memo atomic.Value
+	Memo atomic.Value `json:"-"`
 	// Expressions are texts of generated columns, defaults and checks that call something.
 	Expressions []string
 }
@@ -79,7 +79,7 @@ type Program struct {
 	SQLMode      string
 	Charset      string // character_set_client at creation
 	Definer      string
-	Memo         atomic.Value // as Object.Memo
+	Memo         atomic.Value `json:"-"` // as Object.Memo
 }
 
 // Routine is a stored procedure or function.

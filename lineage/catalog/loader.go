@@ -379,6 +379,9 @@ func (p *loading) events(ctx context.Context) error {
 	return err
 }
 
+// unreadMembers makes of a MERGE table one that reaches anywhere.
+const unreadMembers = "a MERGE table whose members cannot be read"
+
 // unions reads the members of MERGE tables, which stand only in SHOW CREATE TABLE.
 func (p *loading) unions(ctx context.Context) error {
 	var names []string
@@ -392,7 +395,7 @@ func (p *loading) unions(ctx context.Context) error {
 		o := p.s.Objects[name]
 		rows, err := p.query(ctx, "SHOW CREATE TABLE "+quoteName(p.stored)+"."+quoteName(name))
 		if err != nil || len(rows) == 0 {
-			o.External = "a MERGE table whose members cannot be read"
+			o.External = unreadMembers
 			continue
 		}
 		for _, m := range members(text(rows[0], 1), p.stored) {

@@ -89,11 +89,7 @@ func (s *Snapshot) Schema(ctx context.Context, name string) (*Schema, error) {
 		return schema, nil
 	}
 	s.catalog.bulk.Store(key, true)
-	before, err := s.loader.Clock(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("read the catalog clock: %w", err)
-	}
-	schema, err := untorn(ctx, s, key, before, func() (*Schema, error) { return s.loader.Load(ctx, key) })
+	schema, err := s.readWhole(ctx, key)
 	if err != nil {
 		return nil, err
 	}
@@ -103,6 +99,26 @@ func (s *Snapshot) Schema(ctx context.Context, name string) (*Schema, error) {
 	}
 	h.whole.Store(schema)
 	return schema, nil
+}
+
+// readWhole gives a schema as another gateway read it at this reading of the clock, or reads it.
+func (s *Snapshot) readWhole(ctx context.Context, key string) (*Schema, error) {
+	before, err := s.loader.Clock(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the catalog clock: %w", err)
+	}
+	state := s.catalog.state(ctx, before)
+	if schema := s.catalog.find(ctx, key, state); schema != nil {
+		if before != s.clock {
+			s.stale.Store(true) // as in untorn
+		}
+		return schema, nil
+	}
+	schema, stood, err := untorn(ctx, s, key, before, func() (*Schema, error) { return s.loader.Load(ctx, key) })
+	if err == nil && stood == before && schema.Exists {
+		s.catalog.offer(ctx, schema, before, state)
+	}
+	return schema, err
 }
 
 // Object gives one object of a schema; nil for none. Where the schema was not read whole, the object alone is read.
@@ -118,7 +134,7 @@ func (s *Snapshot) Object(ctx context.Context, schema, name string) (*Object, er
 	if s.byName == nil {
 		return s.ofWhole(ctx, key, object)
 	}
-	o, err := untorn(ctx, s, key, s.clock, func() (*Object, error) { return s.byName.LoadObject(ctx, key, object) })
+	o, _, err := untorn(ctx, s, key, s.clock, func() (*Object, error) { return s.byName.LoadObject(ctx, key, object) })
 	if errors.Is(err, ErrWhole) {
 		return s.ofWhole(ctx, key, object)
 	}
@@ -154,7 +170,7 @@ func (s *Snapshot) Programs(ctx context.Context, schema string) (*Programs, erro
 		}
 		return &whole.Programs, nil
 	}
-	p, err := untorn(ctx, s, key, s.clock, func() (*Programs, error) { return s.byName.LoadPrograms(ctx, key) })
+	p, _, err := untorn(ctx, s, key, s.clock, func() (*Programs, error) { return s.byName.LoadPrograms(ctx, key) })
 	if err != nil {
 		return nil, err
 	}
@@ -170,25 +186,28 @@ func (s *Snapshot) Programs(ctx context.Context, schema string) (*Programs, erro
 const loadAttempts = 5
 
 // untorn reads definitions until nothing changed meanwhile: the clock stands where it stood before, or, where other
-// definitions change all the time, two readings in a row are equal.
-func untorn[T any](ctx context.Context, s *Snapshot, key, before string, read func() (T, error)) (T, error) {
+// definitions change all the time, two readings in a row are equal. It gives the reading at which the clock stood.
+func untorn[T any](ctx context.Context, s *Snapshot, key, before string, read func() (T, error)) (got T, stood string, err error) {
 	var none, last T
 	for i := range loadAttempts {
 		got, err := read()
 		if err != nil {
-			return none, err
+			return none, "", err
 		}
 		after, err := s.loader.Clock(ctx)
 		if err != nil {
-			return none, fmt.Errorf("read the catalog clock: %w", err)
+			return none, "", fmt.Errorf("read the catalog clock: %w", err)
 		}
 		if after != s.clock {
 			s.stale.Store(true) // right, but newer than the rest: the next statement starts afresh
 		}
-		if before == after || i > 0 && reflect.DeepEqual(got, last) {
-			return got, nil
+		if before == after {
+			return got, after, nil
+		}
+		if i > 0 && reflect.DeepEqual(got, last) {
+			return got, "", nil
 		}
 		before, last = after, got
 	}
-	return none, fmt.Errorf("definitions of %s change too fast to be read", key)
+	return none, "", fmt.Errorf("definitions of %s change too fast to be read", key)
 }

@@ -61,6 +61,22 @@ func (s *Store) Keep(ctx context.Context, schema, state string, text []byte) {
 	}
 }
 
+// Kept lists the schemas whose texts were kept at a state of the catalog clock.
+func (s *Store) Kept(ctx context.Context, state string) []string {
+	if s.o.Redis == nil {
+		return nil
+	}
+	rows, err := s.o.Pool.Query(ctx, "SELECT schema_name FROM sluice.definitions WHERE state = ? ORDER BY schema_name", state)
+	if err != nil {
+		return nil
+	}
+	out := make([]string, 0, len(rows))
+	for _, r := range rows {
+		out = append(out, value(r, 0))
+	}
+	return out
+}
+
 // pause leaves Redis alone for a while when it failed: to have nothing is no failure.
 func (s *Store) pause(err error) {
 	if !errors.Is(err, redis.Nil) {

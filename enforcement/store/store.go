@@ -51,7 +51,7 @@ type Store struct {
 	others  atomic.Int32
 	wake    chan struct{}
 	ready   atomic.Bool
-	begun   sync.Map // names of statements that others wait for
+	begun   sync.Map     // names of statements that others wait for
 	paused  atomic.Int64 // until when Redis is not asked for definitions, in Unix nanoseconds
 }
 

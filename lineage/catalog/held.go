@@ -83,6 +83,7 @@ func (s *Snapshot) wish(key string, h *Held) {
 
 // readWhole reads the schemas that are wanted whole, one after the other. A fault shows to the statement that asks next.
 func (c *Catalog) readWhole(ctx context.Context) {
+	c.warm(ctx)
 	for {
 		select {
 		case <-ctx.Done():

@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"reflect"
+	"time"
 )
 
 // Shared keeps schemas where the gateways of one warehouse find them. Find gives nothing but what Keep was given, by a gateway, for
@@ -13,6 +15,8 @@ import (
 type Shared interface {
 	Find(ctx context.Context, schema, state string) []byte
 	Keep(ctx context.Context, schema, state string, text []byte)
+	// Kept lists the schemas that Find may give something for.
+	Kept(ctx context.Context, state string) []string
 }
 
 // Stated is a loader whose definitions have a state that means the same to all gateways.
@@ -28,6 +32,43 @@ const sharedFormat = "1"
 // Share has schemas that are read whole looked for among those that gateways of this release read, and offered to them.
 // It is called before the catalog is used.
 func (c *Catalog) Share(with Shared, release string) { c.shared, c.release = with, release }
+
+// stated reads the clock, and gives the name of the state at that reading.
+func (c *Catalog) stated(ctx context.Context) (clock, state string, err error) {
+	begun := time.Now()
+	if clock, err = c.loader.Clock(ctx); err != nil {
+		return "", "", fmt.Errorf("read the catalog clock: %w", err)
+	}
+	state = c.state(ctx, clock)
+	if time.Since(begun) > slowState {
+		state = "" // it may be that of a server that began again behind the reading
+	}
+	return clock, state, nil
+}
+
+// slowState is less than what a server that has a state has been up for.
+const slowState = time.Second
+
+// warm takes over the schemas that other gateways read at the state that is now, before a statement asks for them.
+func (c *Catalog) warm(ctx context.Context) {
+	if c.shared == nil {
+		return
+	}
+	s, err := c.Current(ctx)
+	if err != nil {
+		return
+	}
+	_, state, err := c.stated(ctx)
+	if err != nil || state == "" {
+		return
+	}
+	for _, key := range c.shared.Kept(ctx, state) {
+		if s.stale.Load() || ctx.Err() != nil {
+			return
+		}
+		_, _ = s.Schema(ctx, key) // a fault shows to the statement that asks
+	}
+}
 
 // state gives the name of the state at a reading of the clock; "" where schemas are not shared.
 func (c *Catalog) state(ctx context.Context, clock string) string {

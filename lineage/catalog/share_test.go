@@ -56,6 +56,17 @@ func (s *shelf) Keep(_ context.Context, schema, state string, text []byte) {
 	s.puts++
 }
 
+func (s *shelf) Kept(_ context.Context, state string) (out []string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for k := range s.kept {
+		if schema, at, _ := strings.Cut(k, " "); at == state {
+			out = append(out, schema)
+		}
+	}
+	return out
+}
+
 func sharing(l Loader, s Shared, release string) *Catalog {
 	c := New(l, time.Nanosecond)
 	c.Share(s, release)
@@ -72,6 +83,27 @@ func TestASchemaIsReadOnceForAll(t *testing.T) {
 	second.change() // as the first does not see it, there are two states
 	if got := schema(t, current(t, sharing(second, place, "r")), "Pay"); got.Objects["t1"] == nil || second.loads.Load() != 1 {
 		t.Fatalf("an older schema was taken: %v", got.Objects)
+	}
+}
+
+// A gateway that starts takes over what others read, before it is asked.
+func TestAGatewayStartsWarm(t *testing.T) {
+	place, other, l := &shelf{}, &stated{server: "a"}, &stated{server: "a"}
+	schema(t, current(t, sharing(other, place, "r")), "Pay")
+	c := New(l, time.Hour)
+	c.Share(place, "r")
+	ctx, cancel := context.WithCancel(context.Background())
+	var run sync.WaitGroup
+	defer run.Wait()
+	defer cancel()
+	run.Go(func() { _ = c.Run(ctx) })
+	for deadline := time.Now().Add(10 * time.Second); !holds(current(t, c), "Pay"); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("not taken over")
+		}
+	}
+	if l.loads.Load() != 0 {
+		t.Fatalf("read %d times", l.loads.Load())
 	}
 }
 
@@ -128,6 +160,7 @@ func TestWhatIsFoundIsASchema(t *testing.T) {
 type constant struct{ text string }
 
 func (c *constant) Find(context.Context, string, string) []byte  { return []byte(c.text) }
+func (c *constant) Kept(context.Context, string) []string        { return nil }
 func (c *constant) Keep(context.Context, string, string, []byte) {}
 
 // A schema comes back as it was read, with all that it may hold.

@@ -103,11 +103,10 @@ func (s *Snapshot) Schema(ctx context.Context, name string) (*Schema, error) {
 
 // readWhole gives a schema as another gateway read it at this reading of the clock, or reads it.
 func (s *Snapshot) readWhole(ctx context.Context, key string) (*Schema, error) {
-	before, err := s.loader.Clock(ctx)
+	before, state, err := s.catalog.stated(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("read the catalog clock: %w", err)
+		return nil, err
 	}
-	state := s.catalog.state(ctx, before)
 	if schema := s.catalog.find(ctx, key, state); schema != nil {
 		if before != s.clock {
 			s.stale.Store(true) // as in untorn

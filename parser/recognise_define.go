@@ -30,9 +30,9 @@ func recogniseCreateTable(s *scan) bool {
 		s.st.Node = in.Node
 		s.st.Extra = in.Extra
 		s.st.Extra.Table = table
-		return s.tableNames(s.i, sel)
+		return s.knownOptions(s.i, sel) && s.tableNames(s.i, sel)
 	}
-	return s.tableNames(s.i, s.last())
+	return s.knownOptions(s.i, s.last()) && s.tableNames(s.i, s.last())
 }
 
 // queryBehind gives the index of the token that begins the query of CREATE TABLE … [AS] SELECT, or -1.
@@ -111,6 +111,9 @@ func recogniseAlterTable(s *scan) bool {
 	}
 	s.st.Extra.Table = &TableDefinition{Schema: schema, Name: name, Alter: true}
 	from := s.i
+	if !s.knownClauses(from) {
+		return false
+	}
 	for i := from; i < s.last(); i++ {
 		s.i = i
 		switch {

@@ -61,3 +61,22 @@ func (s *Session) remarked(script *lineage.Script) bool {
 	last := &script.Statements[len(script.Statements)-1]
 	return script.Tail && s.state.multi && last.Command == nil && s.state.reading.Dialect.Flavor != parser.TiDB
 }
+
+// batchError gives TiDB's syntax error to a batch, or nil: TiDB reads all of a batch before it runs any of it. To prepare a
+// batch tells of its faults alone, for TiDB prepares no two statements at once.
+func (s *Session) batchError(script *lineage.Script, text []byte) []byte {
+	if s.state.reading.Dialect.Flavor != parser.TiDB {
+		return nil
+	}
+	read := true // by the tree parser, which is TiDB's
+	for i := range script.Statements {
+		if script.Statements[i].Command != nil {
+			return nil
+		}
+		read = read && script.Statements[i].Tier == parser.TierTree
+	}
+	if read {
+		return nil
+	}
+	return s.prepareError(text, func(code uint16) bool { return code == wire.ErrParse })
+}

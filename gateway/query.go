@@ -24,6 +24,11 @@ func (s *Session) query(ctx context.Context, packet []byte) error {
 	if n > 1 && !s.state.multi {
 		return s.unreadable(ctx, packet, errSeveral)
 	}
+	if n > 1 {
+		if e := s.batchError(script, packet[1:]); e != nil {
+			return s.client.WritePacket(e)
+		}
+	}
 	remarked := s.remarked(script)
 	var unread error // the rest of the batch cannot be read any more
 	for i := range script.Statements {

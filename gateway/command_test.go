@@ -519,6 +519,12 @@ func (a *accounts) Query(_ context.Context, sql string, args ...any) ([][]*strin
 	case strings.HasPrefix(sql, "SELECT schema_name FROM information_schema.schemata"):
 		rows = [][]string{{"information_schema"}, {"mysql"}, {"prj1"}, {"prj2"}, {"sluice"}}
 	case strings.HasPrefix(sql, "SELECT user, host FROM mysql.user"):
+		rows = nil
+		for _, u := range a.users {
+			if strings.Contains(u[1], "%") {
+				rows = append(rows, u)
+			}
+		}
 	case strings.HasPrefix(sql, "SELECT user, host, SUBSTRING_INDEX"):
 		rows = nil
 		for _, u := range a.users {

@@ -504,7 +504,7 @@ func (a *accounts) Query(_ context.Context, sql string, args ...any) ([][]*strin
 	if a.broken {
 		return nil, errors.New("SELECT command denied to user 'sluice'@'%' for table 'user'")
 	}
-	rows := a.users
+	var rows [][]string
 	switch {
 	case strings.HasPrefix(sql, "SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = ?"):
 		rows = [][]string{{"0"}}
@@ -519,14 +519,12 @@ func (a *accounts) Query(_ context.Context, sql string, args ...any) ([][]*strin
 	case strings.HasPrefix(sql, "SELECT schema_name FROM information_schema.schemata"):
 		rows = [][]string{{"information_schema"}, {"mysql"}, {"prj1"}, {"prj2"}, {"sluice"}}
 	case strings.HasPrefix(sql, "SELECT user, host FROM mysql.user"):
-		rows = nil
 		for _, u := range a.users {
 			if strings.Contains(u[1], "%") {
 				rows = append(rows, u)
 			}
 		}
 	case strings.HasPrefix(sql, "SELECT user, host, SUBSTRING_INDEX"):
-		rows = nil
 		for _, u := range a.users {
 			if !strings.Contains(u[1], "%") && u[1] != "10.0.0.5" {
 				rows = append(rows, []string{u[0], u[1], "10.0.0.5"})

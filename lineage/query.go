@@ -2,6 +2,8 @@ package lineage
 
 import (
 	"github.com/pingcap/tidb/pkg/parser/ast"
+
+	"sluice/parser"
 )
 
 // expr reads everything below a node: queries with their scopes, tables, functions, variables.
@@ -55,10 +57,10 @@ func (t *tracer) visit(n ast.Node, direct *cteScope) bool {
 		t.g.literal = true
 		t.sink(Sink{Kind: FileSink, Name: n.FileName})
 		return true
-	case *ast.TableOptimizerHint, *ast.ColumnName:
+	case *ast.TableOptimizerHint, *ast.ColumnName, *ast.ColumnNameExpr:
 		return false
 	default:
-		return true
+		return !parser.IsLiteral(n) // nothing stands below one
 	}
 }
 

@@ -179,6 +179,9 @@ func (t *tracer) readDefined(o Object, def *catalog.Object) {
 		t.read(Source{Kind: OpaqueSource, Object: o, Name: def.External})
 	}
 	t.read(Source{Kind: TableSource, Object: o})
+	if len(def.Union) == 0 {
+		return
+	}
 	defer t.outOfSight()()
 	for _, u := range def.Union {
 		if key := "union " + o.String(); !t.open[key] {

@@ -35,7 +35,8 @@ type lexer struct {
 	out      strings.Builder
 	respelt  bool // the canonical text differs from the client's
 	tokens   []Token
-	inside   bool // within an executed comment
+	room     []Token // for the tokens in the end, if they are few
+	inside   bool    // within an executed comment
 	depth    int
 	modeFree bool
 	remarked int // tokens before the last comment that is none to execute
@@ -49,8 +50,11 @@ type lexed struct {
 	tail     bool // a comment stands behind the last semicolon, and nothing else
 }
 
-func lex(text string, r Reading) (lexed, error) {
-	l := &lexer{in: text, r: r, modeFree: ModeFree(text)}
+func lex(text string, r Reading) (lexed, error) { return lexInto(nil, text, r) }
+
+// lexInto is lex whose tokens come to stand in a room, if it is large enough.
+func lexInto(room []Token, text string, r Reading) (lexed, error) {
+	l := &lexer{in: text, r: r, room: room, modeFree: ModeFree(text)}
 	if len(text) > 1<<30 {
 		return lexed{}, l.fault("text", "it is too long")
 	}
@@ -78,7 +82,15 @@ func (l *lexer) result() (lexed, error) {
 	}
 	n := len(l.tokens)
 	tail := n > 0 && l.remarked == n && out[l.tokens[n-1].Start:l.tokens[n-1].End] == ";"
-	return lexed{text: out, tokens: slices.Clone(l.tokens), modeFree: l.modeFree, tail: tail}, nil
+	return lexed{text: out, tokens: l.kept(), modeFree: l.modeFree, tail: tail}, nil
+}
+
+// kept gives the tokens in memory of their own.
+func (l *lexer) kept() []Token {
+	if len(l.tokens) > cap(l.room) {
+		return slices.Clone(l.tokens)
+	}
+	return append(l.room[:0], l.tokens...)
 }
 
 // tokenBuffers are reused: how many tokens a text has is known when they were read.

@@ -34,12 +34,12 @@ func Parse(text string, r Reading) (*Script, error) { return parseNested(text, r
 const maxNesting = 4
 
 func parseNested(text string, r Reading, nesting int) (*Script, error) {
+	if strings.IndexByte(text, ';') < 0 {
+		return parseLone(text, r, nesting)
+	}
 	l, err := lex(text, r)
 	if err != nil {
 		return nil, err
-	}
-	if strings.IndexByte(l.text, ';') < 0 && len(l.tokens) > 0 {
-		return parseLone(&l, text, r, nesting)
 	}
 	script := &Script{ModeFree: l.modeFree, Tail: l.tail}
 	parts := split(&l)
@@ -57,14 +57,26 @@ func parseNested(text string, r Reading, nesting int) (*Script, error) {
 	return script, nil
 }
 
-// parseLone is parseNested for a text without any semicolon, as most are.
-func parseLone(l *lexed, text string, r Reading, nesting int) (*Script, error) {
+// fewTokens are the tokens of a lone statement that are kept beside it.
+const fewTokens = 12
+
+// parseLone is parseNested for a text without any semicolon, as most are: what is kept of it is one piece of memory.
+func parseLone(text string, r Reading, nesting int) (*Script, error) {
 	one := &struct {
 		Script
 		statement [1]Statement
-	}{Script: Script{ModeFree: l.modeFree}}
+		tokens    [fewTokens]Token
+	}{}
+	l, err := lexInto(one.tokens[:], text, r)
+	if err != nil {
+		return nil, err
+	}
+	one.ModeFree = l.modeFree
+	if len(l.tokens) == 0 {
+		return &one.Script, nil
+	}
 	one.Statements = one.statement[:]
-	p := cut(l, 0, len(l.tokens))
+	p := cut(&l, 0, len(l.tokens))
 	if err := parseStatement(&one.statement[0], p, r, nesting); err != nil {
 		return nil, err
 	}

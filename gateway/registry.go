@@ -3,6 +3,7 @@ package gateway
 import (
 	"errors"
 	"net/netip"
+	"runtime"
 	"runtime/debug"
 	"sync"
 	"syscall"
@@ -99,6 +100,7 @@ type tidier struct {
 const (
 	tidyEvery = 15 * time.Second
 	tidyAfter = 256 // logins
+	halvings  = 2   // from the 32 KiB of a login's TLS and compression
 )
 
 func (t *tidier) look(now time.Time, sessions uint64) {
@@ -106,6 +108,9 @@ func (t *tidier) look(now time.Time, sessions uint64) {
 		return
 	}
 	t.seen, t.since = sessions, now
+	for range halvings {
+		runtime.GC() // halves the stacks that are too large
+	}
 	debug.FreeOSMemory()
 }
 

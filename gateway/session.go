@@ -159,6 +159,9 @@ func (s *Session) receive() ([]byte, error) {
 	if s.g.Limits.IdleTimeout > 0 {
 		_ = s.client.SetReadDeadline(time.Now().Add(s.g.Limits.IdleTimeout))
 	}
+	if err := s.client.Await(); err != nil {
+		return nil, err
+	}
 	packet, err := s.client.ReadPacket(s.g.Limits.StatementBytes)
 	var large *wire.TooLargeError
 	var malformed *wire.UncompressError

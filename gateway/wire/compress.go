@@ -173,6 +173,9 @@ func (z *compressed) read(c *Conn, p []byte) (int, error) {
 	return 0, nil
 }
 
+// begun tells whether a compressed packet has been begun and not been given out.
+func (z *compressed) begun() bool { return len(z.plain) > 0 || z.stored > 0 || z.long != nil }
+
 // next begins with the next compressed packet; its content is put into p at once where it fits.
 func (z *compressed) next(c *Conn, p []byte) (int, error) {
 	head := z.headBytes[:]

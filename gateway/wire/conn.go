@@ -202,6 +202,15 @@ func (c *Conn) readMore() error {
 	return err
 }
 
+// Await waits until there is something to read, where reading ahead is on. Whoever waits long waits here: few frames lie
+// between the caller and the connection, so that a goroutine keeps a small stack.
+func (c *Conn) Await() error {
+	if c.Buffered() > 0 || c.compressed != nil && c.compressed.begun() {
+		return nil
+	}
+	return c.readMore()
+}
+
 // readHeader gives the length of the next part and takes over its sequence id.
 func (c *Conn) readHeader() (int, error) {
 	if err := c.fill(c.head[:]); err != nil {

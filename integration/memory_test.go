@@ -86,16 +86,26 @@ func dialMany(t testing.TB, addr string, n int) []*prober {
 	return out
 }
 
-// Files and results of any size pass in constant memory: a gigabyte each way with SLUICE_SOAK=1, 100 MB otherwise.
+// Files and results of any size pass in constant memory, compressed or not: a gigabyte each way with SLUICE_SOAK=1,
+// 50 MB otherwise.
 func TestStreamMemory(t *testing.T) {
-	rows := 100_000
+	rows := 50_000
 	if os.Getenv("SLUICE_SOAK") != "" {
 		rows = 1_000_000
 	}
 	warehouse := lone(t)
-	warehouse.Exec(t, "CREATE TABLE probe.bulk (a INT, v VARCHAR(1000)) ENGINE=MyISAM")
-	g := servers.StartGateway(t, warehouse, "", "")
-	db, err := sql.Open("mysql", servers.DSN(g.Addr, "probe", "", "probe"))
+	for _, compress := range []bool{false, true} {
+		t.Run(fmt.Sprintf("compress=%v", compress), func(t *testing.T) {
+			warehouse.Exec(t, "CREATE OR REPLACE TABLE probe.bulk (a INT, v VARCHAR(1000)) ENGINE=MyISAM")
+			g := servers.StartGateway(t, warehouse, "", "")
+			streamBoth(t, g, rows, fmt.Sprintf("&compress=%v", compress))
+		})
+	}
+}
+
+// streamBoth sends rows as a file and reads them back.
+func streamBoth(t *testing.T, g *servers.Gateway, rows int, options string) {
+	db, err := sql.Open("mysql", servers.DSN(g.Addr, "probe", "", "probe")+options)
 	if err != nil {
 		t.Fatal(err)
 	}

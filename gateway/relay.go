@@ -102,6 +102,7 @@ func (s *Session) answer(ctx context.Context, command wire.Command, f *flight, o
 	s.warehouse.KeepFrames(a.through)
 	defer func() {
 		s.warehouse.KeepFrames(false)
+		a.unhurry()
 		a.window.Release()
 		a.f = nil // an idle session keeps no graph
 	}()
@@ -135,6 +136,7 @@ type answering struct {
 	walker  wire.Walker
 	out     outcome
 	written int
+	hurried bool   // the client's leg has a write deadline
 	through bool   // nothing in the answer is changed on its way, but for what takes its place
 	frame   []byte // the compressed packet that holds what the window does; nil for none
 
@@ -305,9 +307,7 @@ func (a *answering) flush(p []byte) error {
 		return nil
 	}
 	s := a.s
-	if a.written > 0 || len(p) >= windowed {
-		_ = s.client.SetWriteDeadline(time.Now().Add(s.g.Limits.WriteTimeout))
-	}
+	a.hurry(len(p))
 	a.written += len(p)
 	if _, err := s.client.Write(p); err != nil {
 		s.clientLost()
@@ -316,12 +316,25 @@ func (a *answering) flush(p []byte) error {
 	return nil
 }
 
+// hurry bounds the next write to the client, of n bytes, when it may block.
+func (a *answering) hurry(n int) {
+	if a.written > 0 || n >= windowed {
+		a.hurried = true
+		_ = a.s.client.SetWriteDeadline(time.Now().Add(a.s.g.Limits.WriteTimeout))
+	}
+}
+
+// unhurry takes the bound away: the next answer may come long after it.
+func (a *answering) unhurry() {
+	if a.hurried && a.s.phase.Load() != phaseClosed {
+		_ = a.s.client.SetWriteDeadline(time.Time{})
+	}
+}
+
 // flushFrame writes all that the window holds to the client as the warehouse compressed it.
 func (a *answering) flushFrame(plain int) error {
 	s := a.s
-	if a.written > 0 || plain >= windowed {
-		_ = s.client.SetWriteDeadline(time.Now().Add(s.g.Limits.WriteTimeout))
-	}
+	a.hurry(plain)
 	a.written += plain
 	if err := s.client.WriteFrame(a.frame); err != nil {
 		s.clientLost()

@@ -134,6 +134,18 @@ func TestLargePackets(t *testing.T) {
 	}
 }
 
+// The time that a client has for taking a long answer ends with that answer: the connection lives on.
+func TestLongAnswerThenPause(t *testing.T) {
+	w := newWorld(t, servers.MariaDB(t), "limits: {write_timeout: 1s}")
+	alice := w.as(t, "alice", "prj2")
+	for range 2 {
+		alice.do("SELECT REPEAT('x', 100000)")
+		alice.do("SELECT REPEAT('y', 20000) FROM (SELECT 1 UNION SELECT 2 UNION SELECT 3 UNION SELECT 4 UNION SELECT 5) five")
+		time.Sleep(1500 * time.Millisecond)
+		alice.do("SELECT 1")
+	}
+}
+
 // The display cap stops a result at exactly the row after the last allowed one, in both protocols.
 func TestDisplayCap(t *testing.T) {
 	engines(t, func(t *testing.T, w *world) {

@@ -19,7 +19,7 @@ var imports = map[string][]string{
 	"lineage":             {"parser", "lineage/catalog"},
 	"enforcement":         {"lineage", "lineage/catalog", "parser"},
 	"enforcement/audit":   {"enforcement"},
-	"enforcement/store":   {"enforcement", "enforcement/audit", "lineage", "parser", "warehouse"},
+	"enforcement/store":   {"enforcement", "enforcement/audit", "lineage", "lineage/catalog", "parser", "warehouse"},
 	"gateway":             {"gateway/wire", "enforcement", "enforcement/audit", "lineage", "lineage/catalog", "parser"},
 	"gateway/console":     {"enforcement", "enforcement/audit", "gateway"},
 	"integration/servers": {},

@@ -13,6 +13,7 @@ import (
 
 	"sluice/enforcement"
 	"sluice/lineage"
+	"sluice/lineage/catalog"
 	"sluice/warehouse"
 )
 
@@ -40,11 +41,11 @@ func (s *Store) Seal(ctx context.Context, targets []enforcement.SealTarget, then
 		defer unlock()
 		seals := make([]enforcement.Seal, len(targets))
 		for i, target := range targets {
-			if seals[i], err = s.measure(t, target.Object.Schema, target.Object.Name); err != nil {
+			if seals[i], err = s.measure(t, target.Object.Schema, target.Object.Name, ifSmall); err != nil {
 				return err
 			}
 			for _, b := range target.Bases {
-				base, err := s.measure(t, b.Schema, b.Name)
+				base, err := s.measure(t, b.Schema, b.Name, ifSmall)
 				if err != nil {
 					return err
 				}
@@ -84,7 +85,16 @@ func quoted(schema, name string) string {
 	return q(schema) + "." + q(name)
 }
 
-func (s *Store) measure(t *warehouse.Tx, schema, table string) (enforcement.Seal, error) {
+// summing says whether the content of a table is summed.
+type summing uint8
+
+const (
+	ifSmall summing = iota // up to the configured size
+	always                 // the seal has a sum, so the table is compared with it whatever size it seems to have by now
+	never                  // the seal has none
+)
+
+func (s *Store) measure(t *warehouse.Tx, schema, table string, sum summing) (enforcement.Seal, error) {
 	seal := enforcement.Seal{Schema: schema, Table: table, Time: time.Now().UTC().Truncate(time.Second)}
 	fail := func(err error) (enforcement.Seal, error) {
 		return seal, fmt.Errorf("measure %s.%s: %w", schema, table, err)
@@ -105,8 +115,8 @@ func (s *Store) measure(t *warehouse.Tx, schema, table string) (enforcement.Seal
 	if rows, err = t.Query("SHOW CREATE TABLE " + quoted(schema, table)); err != nil || len(rows) == 0 {
 		return fail(err)
 	}
-	sum := sha256.Sum256([]byte(autoIncrement.ReplaceAllString(value(rows[0], 1), "")))
-	seal.Definition = hex.EncodeToString(sum[:])
+	digest := sha256.Sum256([]byte(autoIncrement.ReplaceAllString(value(rows[0], 1), "")))
+	seal.Definition = hex.EncodeToString(digest[:])
 	if view {
 		return seal, nil
 	}
@@ -114,13 +124,46 @@ func (s *Store) measure(t *warehouse.Tx, schema, table string) (enforcement.Seal
 		return fail(err)
 	}
 	seal.Rows, _ = strconv.ParseInt(value(rows[0], 0), 10, 64)
-	if size <= s.o.ChecksumLimit {
-		// A server without CHECKSUM TABLE leaves the other marks.
-		if rows, err = t.Query("CHECKSUM TABLE " + quoted(schema, table)); err == nil && len(rows) > 0 {
-			seal.Checksum = value(rows[0], 1)
+	if sum == always || sum == ifSmall && max(size, seal.Rows*leastRow) <= s.o.ChecksumLimit {
+		if seal.Checksum, err = contentSum(t, schema, table); err != nil && sum == always {
+			return fail(err)
 		}
 	}
 	return seal, nil
+}
+
+// leastRow is how many bytes a row counts at the least: what servers say of a table's size is an estimate, and 0 where
+// they have none.
+const leastRow = 16
+
+// contentSum sums a table's rows. TiDB has no CHECKSUM TABLE; there the hashes of all rows are added up.
+func contentSum(t *warehouse.Tx, schema, table string) (string, error) {
+	rows, err := t.Query("CHECKSUM TABLE " + quoted(schema, table))
+	if err == nil && len(rows) > 0 && value(rows[0], 1) != "" {
+		return value(rows[0], 1), nil
+	}
+	if rows, err = t.Query("SELECT column_name, data_type FROM information_schema.columns WHERE table_schema = ? AND table_name = ? ORDER BY ordinal_position", schema, table); err != nil || len(rows) == 0 {
+		return "", errors.Join(errors.New("sum the rows"), err)
+	}
+	var values []string
+	for _, r := range rows {
+		column, as := "`"+strings.ReplaceAll(value(r, 0), "`", "``")+"`", "BINARY"
+		switch kind := strings.ToLower(value(r, 1)); {
+		case kind == "json", strings.HasPrefix(kind, "vector"):
+			as = "CHAR"
+		case kind == "timestamp": // shown by the session's time zone, which may change
+			column = "UNIX_TIMESTAMP(" + column + ")"
+		}
+		values = append(values, "IFNULL(SHA1(CAST("+column+" AS "+as+")), 'NULL')")
+	}
+	part := func(from int) string {
+		return fmt.Sprintf("SUM(CAST(CONV(SUBSTRING(h, %d, 15), 16, 10) AS DECIMAL(20)))", from)
+	}
+	rows, err = t.Query("SELECT " + part(1) + ", " + part(16) + " FROM (SELECT SHA1(CONCAT_WS(',', " + strings.Join(values, ", ") + ")) AS h FROM " + quoted(schema, table) + ") AS hashes")
+	if err != nil || len(rows) == 0 {
+		return "", errors.Join(errors.New("sum the rows"), err)
+	}
+	return "rows " + value(rows[0], 0) + " " + value(rows[0], 1), nil
 }
 
 // routine is measure for a function that a view calls: its definition.
@@ -148,8 +191,16 @@ var errGone = errors.New("there is no such table")
 // autoIncrement is the counter in a table's definition: it moves without a change of the definition.
 var autoIncrement = regexp.MustCompile(` AUTO_INCREMENT=\d+`)
 
-// tableID gives InnoDB's number of a table, which a table of the same name made later does not have.
+// tableID gives the warehouse's number of a table, which a table of the same name made later does not have.
 func tableID(t *warehouse.Tx, schema, table string) string {
+	if rows, err := t.Query("SELECT tidb_table_id FROM information_schema.tables WHERE table_schema = ? AND table_name = ?", schema, table); err == nil && len(rows) > 0 {
+		return " #" + value(rows[0], 0)
+	}
+	schema, plainSchema := catalog.FileName(schema)
+	table, plainTable := catalog.FileName(table)
+	if !plainSchema || !plainTable {
+		return ""
+	}
 	for _, q := range []string{
 		"SELECT table_id FROM information_schema.innodb_sys_tables WHERE name = ?",
 		"SELECT table_id FROM information_schema.innodb_tables WHERE name = ?",
@@ -176,7 +227,11 @@ func (s *Store) VerifySeal(ctx context.Context, seal *enforcement.Seal) (drift s
 }
 
 func (s *Store) compare(t *warehouse.Tx, seal *enforcement.Seal) (string, error) {
-	now, err := s.measure(t, seal.Schema, seal.Table)
+	sum := never
+	if seal.Checksum != "" {
+		sum = always
+	}
+	now, err := s.measure(t, seal.Schema, seal.Table, sum)
 	name := seal.Schema + "." + seal.Table
 	switch {
 	case errors.Is(err, errGone):

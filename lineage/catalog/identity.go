@@ -234,8 +234,8 @@ func (l *SQLLoader) innodbNumbers(ctx context.Context, schema, table string) ([]
 
 // fileName spells a table as InnoDB lists it: as its file is named.
 func (l *SQLLoader) fileName(ctx context.Context, list, schema, table string) (string, error) {
-	a, plainSchema := asciiFileName(schema)
-	b, plainTable := asciiFileName(table)
+	a, plainSchema := FileName(schema)
+	b, plainTable := FileName(table)
 	if plainSchema && plainTable {
 		return a + "/" + b, nil
 	}
@@ -249,7 +249,8 @@ func (l *SQLLoader) fileName(ctx context.Context, list, schema, table string) (s
 	return text(rows[0], 0) + "/" + text(rows[0], 1), nil
 }
 
-func asciiFileName(name string) (string, bool) {
+// FileName spells a name as the file of its table is called; false when other letters than those of ASCII are in it.
+func FileName(name string) (string, bool) {
 	var b strings.Builder
 	for i := range len(name) {
 		switch c := name[i]; {

@@ -28,7 +28,7 @@ func TestIdentityKeeps(t *testing.T) {
 
 func TestFileNames(t *testing.T) {
 	for name, want := range map[string]string{"t_1": "t_1", "a-b c": "a@002db@0020c", "Ä": "", "#x": "@0023x"} {
-		if got, _ := asciiFileName(name); got != want {
+		if got, _ := FileName(name); got != want {
 			t.Errorf("%s: %s, want %s", name, got, want)
 		}
 	}

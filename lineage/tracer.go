@@ -48,6 +48,7 @@ func (t *tracer) trace() *Graph {
 		t.tokens(t.b.statement)
 	} else {
 		t.statement(t.b.statement)
+		t.account(t.b.statement)
 	}
 	return t.finish()
 }

@@ -101,6 +101,40 @@ func (s *Statement) Spells(words ...string) bool {
 	return false
 }
 
+// Qualified lists every pair of names with a '.' between them that none stands before.
+func (s *Statement) Qualified(yield func(first, second string)) {
+	point := func(i int) bool {
+		return i >= 0 && i < len(s.Tokens) && s.Tokens[i].Kind == Punctuation && s.Tokens[i].text(s.Text) == "."
+	}
+	for i := 0; i+2 < len(s.Tokens); i++ {
+		if s.Tokens[i].isName() && point(i+1) && s.Tokens[i+2].isName() && !point(i-1) {
+			yield(s.Tokens[i].name(s.Text), s.Tokens[i+2].name(s.Text))
+		}
+	}
+}
+
+// Anchors lists the tables whose columns give a variable or parameter its type: TYPE OF [s.]t.c and ROW TYPE OF [s.]t.
+func (s *Statement) Anchors(yield func(schema, table string)) {
+	at := scan{st: s}
+	for at.i = 1; at.i+2 < len(s.Tokens); at.i++ {
+		if !at.is("TYPE", "OF") {
+			continue
+		}
+		from := at.i
+		row := s.Tokens[from-1].is(s.Text, "ROW")
+		at.i += 2
+		first, second, ok := at.name()
+		switch {
+		case !ok:
+		case row || at.is("."):
+			yield(first, second)
+		case first != "":
+			yield("", first)
+		}
+		at.i = from
+	}
+}
+
 // Names lists every identifier that the statement spells, quoted or not, in order; dotted is true
 // when a '.' stands before it.
 func (s *Statement) Names(yield func(name string, quoted, dotted bool)) {

@@ -12,10 +12,7 @@ import (
 )
 
 // Tests of go-sql-driver/mysql that say nothing of a gateway: the first needs an address outside of this machine.
-// Compression is not offered through Sluice; with it the driver's long data fail before a MariaDB of their own.
 const driverSkips = "^TestConnectorReturnsTimeout$|^FuzzFormatDSN$"
-
-var compressed = regexp.MustCompile(`/compress(#\d+)?$`)
 
 // The test suite of go-sql-driver/mysql passes and fails the same tests with and without the gateway, while nothing is
 // protected and while a project is that it does not touch. SLUICE_SOAK=1 adds the tests that move many megabytes.
@@ -67,9 +64,7 @@ func runDriverSuite(t testing.TB, binary, addr string) map[string]string {
 	out, _ := cmd.CombinedOutput() // tests that fail fail both ways
 	results := map[string]string{}
 	for _, m := range testResult.FindAllStringSubmatch(string(out), -1) {
-		if !compressed.MatchString(m[2]) {
-			results[m[2]] = m[1]
-		}
+		results[m[2]] = m[1]
 	}
 	if strings.Contains(string(out), "panic:") {
 		t.Fatalf("the suite ends by a panic:\n%s", out[max(0, len(out)-4000):])

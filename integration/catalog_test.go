@@ -281,7 +281,7 @@ func TestTableMarks(t *testing.T) {
 				continue
 			}
 			found := 0
-			if id, is := strings.CutPrefix(marks, "id "); is {
+			if _, id, is := strings.Cut(marks, " id "); is {
 				found = 1 + strings.Count(id, ",")
 			}
 			if found != numbers {

@@ -20,6 +20,8 @@ var sharings = []sharing{
 	{name: "past: ADD COLUMN, ADD INDEX, ANALYZE", past: "ALTER TABLE myprj.k ADD COLUMN n INT;\nALTER TABLE myprj.k ADD INDEX by_v (v);\nANALYZE TABLE myprj.k;\nINSERT INTO myprj.k VALUES (9, 'nine', 9)"},
 	{name: "past: TRUNCATE", past: "TRUNCATE TABLE myprj.k;\nINSERT INTO myprj.k VALUES (9, 'nine')"},
 	{name: "past: altered, then emptied", past: "ALTER TABLE myprj.k ADD COLUMN n INT", again: "TRUNCATE TABLE myprj.k"},
+	{name: "past: a replica took over", past: "SET GLOBAL server_id = 77;\nOPTIMIZE TABLE myprj.k", only: "MariaDB"},
+	{name: "past: DROP and CREATE after that", past: "DROP TABLE myprj.k;\nCREATE TABLE myprj.k (id INT PRIMARY KEY, v VARCHAR(50))", leaves: true, only: "MariaDB"},
 	{name: "past: renamed and back", past: "RENAME TABLE myprj.k TO myprj.k3;\nRENAME TABLE myprj.k3 TO myprj.k"},
 	{name: "past: a new k beside a temporary one", past: "CREATE TEMPORARY TABLE myprj.k (id INT)", not: "TiDB"},
 	{name: "partitions that come and go", make: "CREATE TABLE myprj.k (id INT PRIMARY KEY, v VARCHAR(50)) PARTITION BY RANGE (id) (PARTITION p0 VALUES LESS THAN (10), PARTITION p1 VALUES LESS THAN (20))", past: "ALTER TABLE myprj.k TRUNCATE PARTITION p0;\nALTER TABLE myprj.k ADD PARTITION (PARTITION p2 VALUES LESS THAN (30));\nALTER TABLE myprj.k DROP PARTITION p0"},

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -110,6 +111,9 @@ func (s *Store) measure(t *warehouse.Tx, schema, table string, sum summing) (enf
 		return fail(errGone)
 	}
 	seal.Identity = value(rows[0], 0) + tableID(t, schema, table)
+	if !strings.Contains(seal.Identity, tidbNumber) {
+		seal.Identity += server(t)
+	}
 	view := strings.Contains(strings.ToUpper(value(rows[0], 1)), "VIEW")
 	size, _ := strconv.ParseInt(value(rows[0], 2), 10, 64)
 	if rows, err = t.Query("SHOW CREATE TABLE " + quoted(schema, table)); err != nil || len(rows) == 0 {
@@ -191,10 +195,39 @@ var errGone = errors.New("there is no such table")
 // autoIncrement is the counter in a table's definition: it moves without a change of the definition.
 var autoIncrement = regexp.MustCompile(` AUTO_INCREMENT=\d+`)
 
+// tidbNumber is before a table's number that all servers of a cluster share.
+const tidbNumber = " tidb #"
+
+// atServer is before what tells the server apart whose numbers and times an identity is made of.
+const atServer = " at "
+
+// server tells this server from its replicas, which have other numbers and times.
+func server(t *warehouse.Tx) string {
+	rows, err := t.Query("SHOW GLOBAL VARIABLES WHERE variable_name IN ('server_uuid', 'server_id')")
+	if err != nil || len(rows) == 0 {
+		return ""
+	}
+	var parts []string
+	for _, r := range rows {
+		parts = append(parts, value(r, 1))
+	}
+	slices.Sort(parts)
+	return atServer + strings.Join(parts, "/")
+}
+
+// moved tells whether a seal is of another server, a replica of which took over. Then its table's numbers and times say
+// nothing; what was approved is its definition and content, which are compared as ever.
+func moved(seal, now *enforcement.Seal) bool {
+	_, was, known := strings.Cut(seal.Identity, atServer)
+	_, is, knownNow := strings.Cut(now.Identity, atServer)
+	summed := seal.Checksum != "" || seal.Rows == 0 // a view has no rows of its own
+	return known && knownNow && was != is && summed
+}
+
 // tableID gives the warehouse's number of a table, which a table of the same name made later does not have.
 func tableID(t *warehouse.Tx, schema, table string) string {
 	if rows, err := t.Query("SELECT tidb_table_id FROM information_schema.tables WHERE table_schema = ? AND table_name = ?", schema, table); err == nil && len(rows) > 0 {
-		return " #" + value(rows[0], 0)
+		return tidbNumber + value(rows[0], 0)
 	}
 	schema, plainSchema := catalog.FileName(schema)
 	table, plainTable := catalog.FileName(table)
@@ -238,7 +271,7 @@ func (s *Store) compare(t *warehouse.Tx, seal *enforcement.Seal) (string, error)
 		return name + " is gone", nil
 	case err != nil:
 		return "", err
-	case now.Identity != seal.Identity:
+	case now.Identity != seal.Identity && !moved(seal, &now):
 		return name + " was dropped and created again", nil
 	case now.Definition != seal.Definition:
 		return "the definition of " + name + " changed", nil

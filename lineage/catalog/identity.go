@@ -23,7 +23,12 @@ import (
 //
 // So a table that was built anew past the gateways cannot be told from another one, and counts as another. What is
 // built anew through a gateway is followed by it.
+//
+// InnoDB's marks are those of one server. A replica that takes over has others for the same tables, so what was noted on
+// another server says nothing, and is noted anew.
 type Identity struct {
+	// Server tells the server apart whose marks they are; "" where all share them.
+	Server string
 	// IDs are the engine's numbers of the table, or of its partitions.
 	IDs []string
 	// Created is CREATE_TIME in seconds of Unix time; 0 when it is not known, or when another table could have it.
@@ -38,6 +43,9 @@ const unmarked = "-"
 // String gives the marks as policies keep them. One that another table could have is left out.
 func (i Identity) String() string {
 	var parts []string
+	if i.Server != "" && (len(i.IDs) > 0 || i.Created != 0 && !i.Young) {
+		parts = append(parts, "server "+i.Server)
+	}
 	if len(i.IDs) > 0 {
 		parts = append(parts, "id "+strings.Join(i.IDs, ","))
 	}
@@ -56,6 +64,8 @@ func parseIdentity(s string) Identity {
 	fields := strings.Fields(s)
 	for at := 0; at+1 < len(fields); at += 2 {
 		switch fields[at] {
+		case "server":
+			i.Server = fields[at+1]
 		case "id":
 			i.IDs = strings.Split(fields[at+1], ",")
 		case "created":
@@ -70,7 +80,7 @@ func (i Identity) keeps(was Identity) bool {
 	if len(was.IDs) == 0 && was.Created == 0 {
 		return true
 	}
-	if was.Created != 0 && was.Created == i.Created {
+	if was.Server != i.Server || was.Created != 0 && was.Created == i.Created {
 		return true
 	}
 	return slices.ContainsFunc(i.IDs, func(id string) bool { return slices.Contains(was.IDs, id) })
@@ -181,8 +191,25 @@ func (l *SQLLoader) identity(ctx context.Context, schema, table string) (Identit
 	i.Created, _ = strconv.ParseInt(text(rows[0], 1), 10, 64)
 	age, err := strconv.ParseInt(text(rows[0], 2), 10, 64)
 	i.Young = i.Created != 0 && (err != nil || age < youth)
-	i.IDs, err = l.innodbNumbers(ctx, schema, table)
+	if i.IDs, err = l.innodbNumbers(ctx, schema, table); err != nil {
+		return i, err
+	}
+	i.Server, err = l.server(ctx)
 	return i, err
+}
+
+// server tells this server from its replicas, which have other numbers.
+func (l *SQLLoader) server(ctx context.Context) (string, error) {
+	rows, err := l.Query(ctx, "SHOW GLOBAL VARIABLES WHERE variable_name IN ('server_uuid', 'server_id')")
+	if err != nil {
+		return "", fmt.Errorf("ask which server it is: %w", err)
+	}
+	var parts []string
+	for _, r := range rows {
+		parts = append(parts, text(r, 1))
+	}
+	slices.Sort(parts)
+	return strings.Join(parts, "/"), nil
 }
 
 // named keeps the rows that end with just this schema and table: information_schema compares without regard to case.

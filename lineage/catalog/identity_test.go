@@ -18,6 +18,8 @@ func TestIdentityKeeps(t *testing.T) {
 		{"made again in the second in which it was made", Identity{IDs: []string{"40"}, Created: 100, Young: true}, Identity{IDs: []string{"45"}, Created: 100}, false},
 		{"a partition comes and another goes", Identity{IDs: []string{"42", "43"}, Created: 100}, Identity{IDs: []string{"43", "44"}, Created: 105}, true},
 		{"of an engine without numbers", Identity{Created: 100}, Identity{Created: 101}, false},
+		{"of a replica that took over", Identity{Server: "1", IDs: []string{"40"}, Created: 100}, Identity{Server: "2", IDs: []string{"77"}, Created: 99}, true},
+		{"of the same server", Identity{Server: "1", IDs: []string{"40"}, Created: 100}, Identity{Server: "1", IDs: []string{"77"}, Created: 99}, false},
 		{"of a server without marks", Identity{}, Identity{IDs: []string{"7"}}, true},
 	} {
 		if same := c.now.keeps(parseIdentity(c.was.String())); same != c.same {

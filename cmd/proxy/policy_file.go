@@ -11,6 +11,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"sluice/enforcement"
+	"sluice/parser"
 )
 
 // writePolicy prints a policy as a document for version control.
@@ -19,22 +20,52 @@ func writePolicy(w io.Writer, p *enforcement.Policy, format string) error {
 	if err != nil {
 		return err
 	}
-	if format == "json" {
-		_, err = w.Write(text)
-		return err
-	}
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.UseNumber() // otherwise a large number would come out as 1e+06
 	var document any
 	if err := decoder.Decode(&document); err != nil {
 		return err
 	}
+	document = plainNumbers(document)
+	eachProtection(document, func(v any) any {
+		if n, is := v.(int64); is {
+			return parser.Protection(n).String()
+		}
+		return v
+	})
+	if format == "json" {
+		encoder := json.NewEncoder(w)
+		encoder.SetIndent("", "  ")
+		encoder.SetEscapeHTML(false)
+		return encoder.Encode(document)
+	}
 	encoder := yaml.NewEncoder(w)
 	encoder.SetIndent(2)
-	if err := encoder.Encode(plainNumbers(document)); err != nil {
+	if err := encoder.Encode(document); err != nil {
 		return err
 	}
 	return encoder.Close()
+}
+
+// eachProtection changes the protection of every project of a document: a file spells it as SET does.
+func eachProtection(document any, change func(v any) any) {
+	root, _ := document.(map[string]any)
+	projects, _ := root["projects"].(map[string]any)
+	for _, p := range projects {
+		if project, is := p.(map[string]any); is && project["protection"] != nil {
+			project["protection"] = change(project["protection"])
+		}
+	}
+}
+
+// protectionNumber reads true, false or dryrun, in quotes or not; what else there is stays as it is.
+func protectionNumber(v any) any {
+	for _, known := range []parser.Protection{parser.Unprotected, parser.Protected, parser.DryRun} {
+		if strings.EqualFold(fmt.Sprint(v), known.String()) {
+			return int64(known)
+		}
+	}
+	return v
 }
 
 // plainNumbers makes integers of JSON's numbers: the policy has no others.
@@ -66,6 +97,7 @@ func readPolicy(path string) (*enforcement.Policy, error) {
 	if err := yaml.Unmarshal(text, &document); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
+	eachProtection(document, protectionNumber)
 	plain, err := json.Marshal(document)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)

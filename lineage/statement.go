@@ -10,6 +10,9 @@ import (
 
 // statement reads one statement of the client or of a stored program.
 func (t *tracer) statement(st *parser.Statement) {
+	outer := t.at
+	t.at = st
+	defer func() { t.at = outer }()
 	t.extras(st)
 	if st.Node == nil {
 		t.withoutTree(st)

@@ -33,10 +33,11 @@ type tracer struct {
 	open      map[string]bool // views and routines that are being read: cycles end here
 	written   map[string]bool // objects whose triggers and cascades were read
 	dynamic   dynamicTexts
-	locals    []string // that the stored program declares
-	body      bool     // inside a stored program
-	supposing bool     // inside a definition that is read as if it ran: what it calls may still come
-	lasting   bool     // where temporary tables are out of sight: inside a view, behind a foreign key or a MERGE table
+	locals    []string          // that the stored program declares
+	at        *parser.Statement // whose tree is being read; nil for a part of one
+	body      bool              // inside a stored program
+	supposing bool              // inside a definition that is read as if it ran: what it calls may still come
+	lasting   bool              // where temporary tables are out of sight: inside a view, behind a foreign key or a MERGE table
 }
 
 // maxNesting bounds views on views and routines that call routines.
@@ -153,6 +154,10 @@ func (t *tracer) readTable(schema, name string) {
 		t.look(o)
 		return
 	case personal:
+		if t.seesOpen(o) {
+			t.look(o)
+			return
+		}
 		t.read(Source{Kind: SystemSource, Object: o})
 		return
 	}
@@ -184,6 +189,9 @@ func (t *tracer) readDefined(o Object, def *catalog.Object) {
 		return
 	}
 	defer t.outOfSight()()
+	at := t.at
+	t.at = nil // its columns may bear other names
+	defer func() { t.at = at }()
 	for _, u := range def.Union {
 		if key := "union " + o.String(); !t.open[key] {
 			t.opens(key)
@@ -268,12 +276,13 @@ func (t *tracer) enter(schema string, rd parser.Reading) func() {
 		reading       parser.Reading
 		ctes          *cteScope
 		via           []Object
+		at            *parser.Statement
 		body, lasting bool
-	}{t.schema, t.reading, t.ctes, t.via, t.body, t.lasting}
-	t.schema, t.reading, t.ctes, t.lasting = schema, rd, nil, false
+	}{t.schema, t.reading, t.ctes, t.via, t.at, t.body, t.lasting}
+	t.schema, t.reading, t.ctes, t.at, t.lasting = schema, rd, nil, nil, false
 	return func() {
 		t.schema, t.reading, t.ctes, t.via = saved.schema, saved.reading, saved.ctes, saved.via
-		t.body, t.lasting = saved.body, saved.lasting
+		t.at, t.body, t.lasting = saved.at, saved.body, saved.lasting
 	}
 }
 
@@ -294,6 +303,7 @@ func (t *tracer) viewBody(def *catalog.Object) (*parser.Statement, error) {
 
 // queryStatement reads a parsed query and its extras for their sources alone.
 func (t *tracer) queryStatement(st *parser.Statement) {
+	t.at = st
 	t.extras(st)
 	t.expr(st.Node)
 }

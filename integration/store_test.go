@@ -21,6 +21,7 @@ import (
 	"sluice/enforcement/store"
 	"sluice/integration/servers"
 	"sluice/lineage"
+	"sluice/lineage/catalog"
 	"sluice/warehouse"
 )
 
@@ -134,8 +135,10 @@ func TestSchemaOfTheTruth(t *testing.T) {
 			db := server.Root(t)
 			defer db.Close()
 			db.SetMaxOpenConns(1)
-			if _, err := db.Exec("SELECT GET_LOCK('sluice.migrate', 1)"); err != nil {
-				t.Fatal(err)
+			for _, q := range []string{"UPDATE sluice.meta SET value = '1' WHERE name = 'version'", "SELECT GET_LOCK('sluice.migrate', 1)"} {
+				if _, err := db.Exec(q); err != nil {
+					t.Fatal(err)
+				}
 			}
 			opened := make(chan error, 1)
 			s := truth(t, server.Addr, nil)
@@ -150,6 +153,22 @@ func TestSchemaOfTheTruth(t *testing.T) {
 			}
 			if err := <-opened; err != nil {
 				t.Fatal(err)
+			}
+		})
+		t.Run("a schema that is up to date is left alone", func(t *testing.T) {
+			defined := func() string {
+				clock, err := (&catalog.SQLLoader{Query: service(t, server.Addr).Query}).Clock(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				return clock
+			}
+			before := defined()
+			if err := truth(t, server.Addr, nil).Open(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if after := defined(); after != before {
+				t.Errorf("a gateway that starts moved the catalog clock from %s to %s", before, after)
 			}
 		})
 		t.Run("a migration that stopped half-way goes on", func(t *testing.T) {

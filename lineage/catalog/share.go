@@ -63,10 +63,16 @@ func (c *Catalog) warm(ctx context.Context) {
 		return
 	}
 	for _, key := range c.shared.Kept(ctx, state) {
-		if s.stale.Load() || ctx.Err() != nil {
-			return
+		h := s.held(s.key(key))
+		if h == nil {
+			continue
 		}
-		_, _ = s.Schema(ctx, key) // a fault shows to the statement that asks
+		schema, _, _, err := s.ofOthers(ctx, s.key(key))
+		if err != nil || schema == nil || s.stale.Load() {
+			return // what is not there is read when a statement asks
+		}
+		c.bulk.Store(s.key(key), true)
+		h.whole.CompareAndSwap(nil, schema)
 	}
 }
 

@@ -101,17 +101,23 @@ func (s *Snapshot) Schema(ctx context.Context, name string) (*Schema, error) {
 	return schema, nil
 }
 
-// readWhole gives a schema as another gateway read it at this reading of the clock, or reads it.
-func (s *Snapshot) readWhole(ctx context.Context, key string) (*Schema, error) {
-	before, state, err := s.catalog.stated(ctx)
-	if err != nil {
-		return nil, err
+// ofOthers gives a schema as another gateway read it at this reading of the clock; nil when none has.
+func (s *Snapshot) ofOthers(ctx context.Context, key string) (schema *Schema, clock, state string, err error) {
+	if clock, state, err = s.catalog.stated(ctx); err != nil {
+		return nil, "", "", err
 	}
-	if schema := s.catalog.find(ctx, key, state); schema != nil {
-		if before != s.clock {
-			s.stale.Store(true) // as in untorn
-		}
-		return schema, nil
+	schema = s.catalog.find(ctx, key, state)
+	if schema != nil && clock != s.clock {
+		s.stale.Store(true) // as in untorn
+	}
+	return schema, clock, state, nil
+}
+
+// readWhole gives a schema as another gateway read it, or reads it.
+func (s *Snapshot) readWhole(ctx context.Context, key string) (*Schema, error) {
+	shared, before, state, err := s.ofOthers(ctx, key)
+	if shared != nil || err != nil {
+		return shared, err
 	}
 	schema, stood, err := untorn(ctx, s, key, before, func() (*Schema, error) { return s.loader.Load(ctx, key) })
 	if err == nil && stood == before && schema.Exists {

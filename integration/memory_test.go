@@ -129,31 +129,35 @@ func dialMany(t testing.TB, addr string, n int, encrypt bool) []*prober {
 	return out
 }
 
-// Files and results of any size pass in constant memory, compressed or not: a gigabyte each way with SLUICE_SOAK=1,
-// 50 MB otherwise.
+// Files and results of any size pass in constant memory, compressed or not, over TLS or not: with SLUICE_SOAK=1 a file of
+// a gigabyte and a result of five, 50 MB otherwise.
 func TestStreamMemory(t *testing.T) {
-	rows := 50_000
+	rows, times := 50_000, 1
 	if os.Getenv("SLUICE_SOAK") != "" {
-		rows = 1_000_000
+		rows, times = 1_000_000, 5
 	}
-	warehouse := lone(t)
-	for _, compress := range []bool{false, true} {
-		t.Run(fmt.Sprintf("compress=%v", compress), func(t *testing.T) {
+	cert, key := certificate(t)
+	warehouse := lone(t, "--ssl-cert="+cert, "--ssl-key="+key)
+	for _, s := range []struct{ name, leg, options string }{
+		{"plain", "disabled", ""}, {"compressed", "disabled", "&compress=true"}, {"TLS", "required", "&tls=skip-verify"},
+	} {
+		t.Run(s.name, func(t *testing.T) {
 			warehouse.Exec(t, "CREATE OR REPLACE TABLE probe.bulk (a INT, v VARCHAR(1000)) ENGINE=MyISAM")
-			g := servers.StartGateway(t, warehouse, "", "")
-			streamBoth(t, g, rows, fmt.Sprintf("&compress=%v", compress))
+			warehouse.Keys = ", tls: " + s.leg
+			g := servers.StartGateway(t, warehouse, "", "tls: {cert: "+cert+", key: "+key+"}")
+			streamBoth(t, g, rows, times, s.options)
 		})
 	}
 }
 
-// streamBoth sends rows as a file and reads them back.
-func streamBoth(t *testing.T, g *servers.Gateway, rows int, options string) {
+// streamBoth sends rows as a file and reads them back some times, in one result.
+func streamBoth(t *testing.T, g *servers.Gateway, rows, times int, options string) {
 	db, err := sql.Open("mysql", servers.DSN(g.Addr, "probe", "", "probe")+options)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Minute)
 	defer cancel()
 	if _, err := db.ExecContext(ctx, "SELECT 1"); err != nil {
 		t.Fatal(err)
@@ -161,13 +165,15 @@ func streamBoth(t *testing.T, g *servers.Gateway, rows int, options string) {
 	sent := sha256.New()
 	mysql.RegisterReaderHandler("bulk", func() io.Reader { return &lines{rows: rows, sum: sent} })
 	defer mysql.DeregisterReaderHandler("bulk")
-	before := g.Resident(t)
+	before, start := g.Resident(t), time.Now()
 	peak := watchResident(t, g)
 	if _, err := db.ExecContext(ctx, "LOAD DATA LOCAL INFILE 'Reader::bulk' INTO TABLE bulk FIELDS TERMINATED BY ','"); err != nil {
 		t.Fatal(err)
 	}
+	filed := time.Since(start)
+	const query = "SELECT a, v FROM bulk"
 	got, n := sha256.New(), 0
-	result, err := db.QueryContext(ctx, "SELECT a, v FROM bulk")
+	result, err := db.QueryContext(ctx, query+strings.Repeat(" UNION ALL "+query, times-1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,13 +185,19 @@ func streamBoth(t *testing.T, g *servers.Gateway, rows int, options string) {
 			t.Fatal(err)
 		}
 		fmt.Fprintf(got, "%d,%s\n", a, v)
-		n++
+		if n++; n%rows > 0 {
+			continue
+		}
+		if string(got.Sum(nil)) != string(sent.Sum(nil)) {
+			t.Fatalf("%d rows came back, not as they were sent", n)
+		}
+		got.Reset()
 	}
-	if err := result.Err(); err != nil || n != rows || string(got.Sum(nil)) != string(sent.Sum(nil)) {
-		t.Fatalf("%d of %d rows came back, not as they were sent: %v", n, rows, err)
+	if err := result.Err(); err != nil || n != rows*times {
+		t.Fatalf("%d of %d rows came back: %v", n, rows*times, err)
 	}
 	grown := peak() - before
-	t.Logf("%d MB each way: %d KiB of memory more at the peak", rows/1000, grown>>10)
+	t.Logf("a file of %d MB in %v, a result of %d MB in %v: %d KiB of memory more at the peak", rows/1000, filed, rows*times/1000, time.Since(start)-filed, grown>>10)
 	limit := int64(16 << 20)
 	if servers.Raced {
 		limit *= 4

@@ -1,6 +1,9 @@
 package gateway
 
-import "io"
+import (
+	"io"
+	"time"
+)
 
 // resequenced lowers the sequence ids of a client's packets by what the gateway added to those of
 // the answers before: a client counts through a whole batch, the warehouse one statement.
@@ -33,4 +36,20 @@ func (r *resequenced) Write(p []byte) (int, error) {
 		i++
 	}
 	return r.to.Write(p)
+}
+
+// patient writes a client's file to the warehouse. The client has its time for each part of it, however long all of it
+// takes, and however long the warehouse takes over a part.
+type patient struct {
+	s     *Session
+	since time.Time
+}
+
+func (p *patient) Write(b []byte) (int, error) {
+	n, err := p.s.warehouse.Write(b)
+	if now := time.Now(); now.Sub(p.since) > p.s.g.Limits.WriteTimeout/8 {
+		p.since = now
+		_ = p.s.client.SetReadDeadline(now.Add(p.s.g.Limits.WriteTimeout))
+	}
+	return n, err
 }

@@ -118,7 +118,7 @@ func (s *Session) answer(ctx context.Context, command wire.Command, f *flight, o
 			return a.out, err
 		}
 	}
-	if len(a.window.Bytes()) > 0 {
+	if len(a.window.Bytes()) > 0 || s.warehouse.Leftover() {
 		// One command is under way at a time: more would be taken for the next one's answer.
 		return a.out, a.unreadable(errors.New("it goes on behind its end"))
 	}
@@ -479,9 +479,9 @@ func (a *answering) turnAround() error {
 	s.pending.Store(0)
 	_ = s.client.SetReadDeadline(time.Now().Add(s.g.Limits.WriteTimeout))
 	defer func() { _ = s.client.SetReadDeadline(time.Time{}) }()
-	var to io.Writer = s.warehouse
+	var to io.Writer = &patient{s: s}
 	if a.walker.Offset != 0 {
-		to = &resequenced{to: s.warehouse, offset: a.walker.Offset}
+		to = &resequenced{to: to, offset: a.walker.Offset}
 	}
 	if _, err := s.client.CopyFile(to); err != nil {
 		return fmt.Errorf("relay the client's file: %w", err)

@@ -207,6 +207,30 @@ func streamBoth(t *testing.T, g *servers.Gateway, rows, times int, options strin
 	}
 }
 
+// A file may take longer than any one write may: a client has the time for each part of it.
+func TestSlowFile(t *testing.T) {
+	warehouse := lone(t)
+	warehouse.Exec(t, "CREATE TABLE probe.bulk (a INT, v VARCHAR(1000))")
+	g := servers.StartGateway(t, warehouse, "", "limits: {write_timeout: 1s}")
+	mysql.RegisterReaderHandler("slow", func() io.Reader { return &slowly{&lines{rows: 100, sum: io.Discard}} })
+	defer mysql.DeregisterReaderHandler("slow")
+	for _, compress := range []string{"false", "true"} {
+		c := dialWith(t, g.Addr, "probe", "", "probe", "&compress="+compress+"&maxAllowedPacket=1024")
+		c.do("LOAD DATA LOCAL INFILE 'Reader::slow' INTO TABLE bulk FIELDS TERMINATED BY ','")
+	}
+	if n := dialWith(t, g.Addr, "probe", "", "probe").do("SELECT COUNT(*) FROM bulk"); n[0] != "200" {
+		t.Errorf("%v rows came", n)
+	}
+}
+
+// slowly takes its time over each read.
+type slowly struct{ io.Reader }
+
+func (s *slowly) Read(p []byte) (int, error) {
+	time.Sleep(20 * time.Millisecond)
+	return s.Reader.Read(p)
+}
+
 // lines gives rows of about 1000 bytes.
 type lines struct {
 	rows, at int

@@ -66,10 +66,11 @@ type compressed struct {
 	server   bool
 	sequence uint8 // of the next compressed packet, whichever way it goes
 
-	plain  []byte  // decoded and not given out yet
-	pooled *[]byte // whose memory that is; nil for a long packet's
-	stored int     // bytes to come of a packet that is not compressed
-	long   *longPacket
+	plain   []byte  // decoded and not given out yet
+	pooled  *[]byte // whose memory that is, from its beginning; nil for a long packet's
+	content int     // and how much was decoded into it
+	stored  int     // bytes to come of a packet that is not compressed
+	long    *longPacket
 
 	keep      bool    // see KeepFrames
 	body      *[]byte // the packet's bytes as they came, while keep or decoding
@@ -173,6 +174,11 @@ func (z *compressed) read(c *Conn, p []byte) (int, error) {
 	return 0, nil
 }
 
+// Leftover tells whether bytes were read, or a compressed packet begun, that nobody was given yet.
+func (c *Conn) Leftover() bool {
+	return c.Buffered() > 0 || c.compressed != nil && c.compressed.begun()
+}
+
 // begun tells whether a compressed packet has been begun and not been given out.
 func (z *compressed) begun() bool { return len(z.plain) > 0 || z.stored > 0 || z.long != nil }
 
@@ -238,9 +244,13 @@ func (z *compressed) decode(p, body []byte, content int) (int, error) {
 		return copy(p, body), nil
 	}
 	if len(p) >= content {
-		return content, z.how.Algorithm.expand(p[:content], body)
+		if err := z.how.Algorithm.expand(p[:content], body); err != nil {
+			return 0, err // nothing of it counts
+		}
+		return content, nil
 	}
 	z.pooled = windows.Get().(*[]byte)
+	z.content = content
 	if err := z.how.Algorithm.expand((*z.pooled)[:content], body); err != nil {
 		z.releasePlain()
 		return 0, err
@@ -258,6 +268,7 @@ func (z *compressed) releaseBody() {
 
 func (z *compressed) releasePlain() {
 	if z.pooled != nil {
+		clear((*z.pooled)[:z.content]) // it may have held a password
 		windows.Put(z.pooled)
 	}
 	z.pooled, z.plain = nil, nil

@@ -205,7 +205,7 @@ func (c *Conn) readMore() error {
 // Await waits until there is something to read, where reading ahead is on. Whoever waits long waits here: few frames lie
 // between the caller and the connection, so that a goroutine keeps a small stack.
 func (c *Conn) Await() error {
-	if c.Buffered() > 0 || c.compressed != nil && c.compressed.begun() {
+	if c.Leftover() {
 		return nil
 	}
 	return c.readMore()

@@ -231,6 +231,16 @@ func (p *Policy) LoseItem(name, pkg, item, cause string, now time.Time) bool {
 	return true
 }
 
+// LoseChanged takes an object out of its package that is another one by now, unless the policy knows more of it than when
+// it was compared: a statement builds it anew, or its new marks are noted. It reports whether the object left.
+func (p *Policy) LoseChanged(use *SharedObject, cause string, now time.Time) bool {
+	i := p.sharedItem(use.Project, use.Package, use.Item)
+	if i == nil || i.Identity != use.Identity || i.Definition != use.Definition || !slices.Equal(i.Rebuilding, use.Rebuilding) {
+		return false
+	}
+	return p.LoseItem(use.Project, use.Package, use.Item, cause, now)
+}
+
 // maxRebuilding bounds the statements under way that a package's object remembers.
 const maxRebuilding = 32
 

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -131,11 +132,20 @@ func (c *Commander) Changed(ctx context.Context, use *enforcement.SharedObject) 
 		cause = "a changed definition: of the view, or of what it is read through to"
 	}
 	_, err := c.Policies.Change(ctx, "sluice", "(a changed object found at use)", func(p *enforcement.Policy) error {
-		p.LoseItem(use.Project, use.Package, use.Item, cause, time.Now())
+		if !p.LoseChanged(use, cause, time.Now()) {
+			return errOutdated
+		}
 		return nil
 	})
+	if errors.Is(err, errOutdated) {
+		time.Sleep(rebuildPause / 2) // the policy that is there now is about to be this gateway's
+		return nil
+	}
 	return err
 }
+
+// errOutdated says that an object was compared with what a policy said that is no longer the newest.
+var errOutdated = errors.New("the policy knows more by now")
 
 // rebuild is a statement under way that may give shared tables other marks.
 type rebuild struct {

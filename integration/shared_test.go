@@ -1,9 +1,12 @@
 package integration
 
 import (
+	"context"
 	"fmt"
 	"regexp"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -154,5 +157,56 @@ func (s *sharing) check(t *testing.T, alice, owner *client) {
 		t.Errorf("another table is shared: %v\n%s", err, list)
 	case !s.leaves && (err != nil || left):
 		t.Errorf("the table is no longer shared: %v\n%s", err, list)
+	}
+}
+
+// Readers at another gateway are never refused while the table is built anew again and again.
+func TestSharedTableIsRebuiltUnderway(t *testing.T) {
+	server := servers.MariaDB(t)
+	server.Prepare(t)
+	fill(t, server, "127.0.0.1")
+	cache := servers.Redis(t).Addr
+	const settings = "policy: {catalog_max_age: 50ms, lease: 10s}"
+	w := &world{warehouse: server, gateway: servers.StartGateway(t, server, cache, settings)}
+	other := servers.StartGateway(t, server, cache, settings)
+	w.as(t, "super", "myprj").do("ADD OWNER owner")
+	w.as(t, "super", "prj2").do("ADD OWNER owner")
+	owner, consumer := w.as(t, "owner", "myprj"), w.as(t, "owner", "prj2")
+	server.Exec(t, usual, "INSERT INTO myprj.k VALUES (1, 'a')")
+	time.Sleep(60 * time.Millisecond)
+	owner.do("SET ProjectProtection = true")
+	owner.do("CREATE PACKAGE share")
+	owner.do("ADD TABLE k TO PACKAGE share")
+	owner.do("ALLOW PROJECT prj2 TO INSTALL PACKAGE share")
+	consumer.do("INSTALL PACKAGE myprj.share")
+	consumer.do("GRANT READ ON PACKAGE myprj.share TO USER alice")
+	ctx, cancel := context.WithCancel(context.Background())
+	var reading sync.WaitGroup
+	var reads atomic.Int64
+	for _, addr := range []string{w.gateway.Addr, other.Addr, other.Addr} {
+		c := dialAs(t, addr, "alice", "prj2")
+		reading.Go(func() {
+			for ctx.Err() == nil {
+				if _, err := c.try("SELECT COUNT(*) FROM myprj.k"); err != nil {
+					t.Errorf("after %d reads: %v", reads.Load(), err)
+					return
+				}
+				reads.Add(1)
+			}
+		})
+	}
+	bob, second := w.as(t, "bob", "myprj"), dialAs(t, other.Addr, "bob", "myprj")
+	for range 6 {
+		bob.do("ALTER TABLE k FORCE")
+		second.do("OPTIMIZE TABLE k")
+		bob.do("TRUNCATE k")
+	}
+	cancel()
+	reading.Wait()
+	if list := strings.Join(owner.do("SHOW PACKAGES"), "\n"); strings.Contains(list, "left by") {
+		t.Errorf("the table left its package: %s", list)
+	}
+	if reads.Load() < 20 {
+		t.Errorf("only %d reads", reads.Load())
 	}
 }

@@ -279,16 +279,18 @@ func TestWindowOfMalformedPackets(t *testing.T) {
 				c, _ := compressing(compressedFrame(0, spoilt, n), Compression{Algorithm: a}, false)
 				c.KeepFrames(true)
 				var w Window
+				var got []byte
 				err := w.Fill(c)
-				for err == nil && n > shortPacket { // whose beginning may be read before its checksum
+				for ; err == nil; err = w.Fill(c) {
+					got = append(got, w.Bytes()...)
 					w.Consume(len(w.Bytes()))
-					err = w.Fill(c)
 				}
-				if err == nil && bytes.Equal(w.Bytes(), text) || err == io.EOF && a == Zstd {
-					continue // not every bit means something, and without a checksum none is missed
-				}
-				if c.Frame() != nil || len(w.Bytes()) > 0 || err == nil || err == io.EOF && a == Zlib {
-					t.Fatalf("algorithm %d, %d bytes, byte %d spoilt: %d bytes in the window, %v", a, n, len(spoilt)-1-i, len(w.Bytes()), err)
+				var malformed *UncompressError
+				switch {
+				case err == io.EOF && len(got) == n && i > 4: // not every bit means something, and zlib's sum is a weak one
+				case errors.As(err, &malformed) && len(w.Bytes()) == 0 && c.Frame() == nil && len(got) < n:
+				default:
+					t.Fatalf("algorithm %d, %d bytes, byte %d spoilt: %d bytes read, %d in the window, %v", a, n, len(spoilt)-1-i, len(got), len(w.Bytes()), err)
 				}
 				w.Release()
 			}

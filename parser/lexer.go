@@ -202,6 +202,10 @@ func (l *lexer) next() error {
 	case c == ' ' || (c >= '\t' && c <= '\r'):
 		l.take(1)
 		return nil
+	case c == 0 && l.pos == len(l.in)-1 && !l.inside:
+		l.respell() // C programs send the byte that ends their text: servers end there, too
+		l.pos++
+		return nil
 	case c < ' ' || c == 0x7f:
 		return l.fault("control byte", fmt.Sprintf("0x%02X outside of a string has no single meaning", c))
 	case c == '/' && l.peek(1) == '*':

@@ -231,6 +231,15 @@ func (p *Policy) LoseItem(name, pkg, item, cause string, now time.Time) bool {
 	return true
 }
 
+// HasSeal tells whether a seal is still the one that was compared with its table: an owner may have approved it again.
+func (p *Policy) HasSeal(use SealUse) bool {
+	c := p.Projects[use.Project]
+	return c != nil && slices.ContainsFunc(c.Seals, func(s Seal) bool {
+		return s.Schema == use.Seal.Schema && s.Table == use.Seal.Table && s.Time.Equal(use.Seal.Time) && s.Identity == use.Seal.Identity &&
+			s.Definition == use.Seal.Definition && s.Rows == use.Seal.Rows && s.Checksum == use.Seal.Checksum
+	})
+}
+
 // LoseChanged takes an object out of its package that is another one by now, unless the policy knows more of it than when
 // it was compared: a statement builds it anew, or its new marks are noted. It reports whether the object left.
 func (p *Policy) LoseChanged(use *SharedObject, cause string, now time.Time) bool {

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"sluice/enforcement"
@@ -40,9 +41,16 @@ func shorten(text string) string {
 // Drifted breaks a seal whose table changed past every gateway.
 func (c *Commander) Drifted(ctx context.Context, use enforcement.SealUse, drift string) error {
 	_, err := c.Policies.Change(ctx, "sluice", "(drift found at use)", func(p *enforcement.Policy) error {
+		if !p.HasSeal(use) {
+			return errOutdated
+		}
 		p.BreakSeal(use.Project, use.Seal.Schema, use.Seal.Table, enforcement.Breach{By: "somebody past the gateway", Time: time.Now(), Cause: drift})
 		return nil
 	})
+	if errors.Is(err, errOutdated) {
+		time.Sleep(rebuildPause / 2) // an owner approved the table again: what was compared is an older seal
+		return nil
+	}
 	return err
 }
 

@@ -114,7 +114,7 @@ func (t *tracer) into(targets []parser.Variable) {
 			t.carrierSink(v.Name)
 		case strings.HasPrefix(v.Name, "@@") || (!t.body && strings.Contains(t.g.Kind, "set")):
 			t.carrierSink("@@" + strings.TrimLeft(v.Name, "@"))
-			t.settingFrom(v.Global)
+			t.settingFrom(v.Name, v.Global)
 			t.assign(v.Name, nil)
 		}
 	}

@@ -63,6 +63,9 @@ func (t *tracer) extras(st *parser.Statement) {
 	}
 	for _, s := range e.Settings {
 		t.assign(s, nil)
+		if len(t.sources.list) > 0 { // its value may come from them
+			t.settingShows(s)
+		}
 	}
 	if len(e.Settings) > 0 {
 		t.g.Effects.Mode = true
@@ -213,7 +216,7 @@ func (t *tracer) set(n *ast.SetStmt) {
 			t.pastBy(v.Name, v.Value)
 			if _, literal := t.literal(v.Value); v.Value != nil && !literal && !t.isLocal(v.Name) {
 				t.carrierSink("@@" + strings.ToLower(v.Name))
-				t.settingFrom(v.IsGlobal)
+				t.settingFrom(v.Name, v.IsGlobal)
 			}
 		default:
 			t.carrierSink("@" + strings.ToLower(v.Name))
@@ -240,11 +243,20 @@ func overwritten(n *ast.SetStmt) []string {
 
 // settingFrom notes that a setting is made of a value: what was set shows in SHOW VARIABLES, in the session state of
 // OK packets and in whatever depends on it (NOW(), CONNECTION_ID(), WEEK() …), and a global one to everybody.
-func (t *tracer) settingFrom(global bool) {
+func (t *tracer) settingFrom(name string, global bool) {
 	t.sink(Sink{Kind: ResultSink})
 	t.carrierSink(allVariables)
 	if global {
 		t.sink(Sink{Kind: FileSink, Name: "a global setting, which anybody can read"})
+	}
+	t.settingShows(name)
+}
+
+// settingShows notes a setting that other sessions see: how long a session has been running is told by its time.
+func (t *tracer) settingShows(name string) {
+	name = strings.ToLower(name)
+	if strings.HasSuffix(name, "timestamp") || strings.HasSuffix(name, "pseudo_thread_id") {
+		t.sink(Sink{Kind: FileSink, Name: "a setting that the process list shows to anybody"})
 	}
 }
 

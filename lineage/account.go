@@ -26,7 +26,8 @@ func (t *tracer) account(st *parser.Statement) {
 			return
 		}
 		if o, def, known := t.object(schema, name); known && def != nil {
-			left = !t.speaksOf(o)
+			carrier, _, is := t.temporary(o) // which hides the table
+			left = !t.speaksOf(o) && !(is && t.speaksOfCarrier(carrier))
 		}
 	})
 	if left {
@@ -55,6 +56,21 @@ func (t *tracer) speaksOf(o Object) bool {
 			if have == o {
 				return true
 			}
+		}
+	}
+	return false
+}
+
+// speaksOfCarrier tells whether the graph reads or writes a carrier.
+func (t *tracer) speaksOfCarrier(name string) bool {
+	for i := range t.sources.list {
+		if t.sources.list[i].Kind == CarrierSource && t.sources.list[i].Name == name {
+			return true
+		}
+	}
+	for i := range t.sinks.list {
+		if t.sinks.list[i].Kind == CarrierSink && t.sinks.list[i].Name == name {
+			return true
 		}
 	}
 	return false

@@ -87,6 +87,7 @@ func (s *Session) stands(ctx context.Context, f *flight, use *enforcement.Shared
 		s.deny(f, enforcement.NotUnderstood, "an object that a package shares could not be compared with what was shared")
 		return false, nil
 	}
+	f.awaits = standing == rebuilding
 	switch standing {
 	case same:
 		return false, nil

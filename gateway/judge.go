@@ -22,6 +22,7 @@ type flight struct {
 	preparing bool   // only PREPARE: nothing is written yet
 	announced bool   // other gateways know of its definitions
 	text      []byte // what COM_QUERY sends; nil for everything else
+	awaits    bool   // a shared table that it reads is being built anew
 	rebuild   *rebuild
 	asked     bool   // the warehouse was asked whether it would refuse it
 	hopeless  []byte // the ERR packet by which the warehouse would refuse it anyway
@@ -52,7 +53,11 @@ func (s *Session) judge(ctx context.Context, f *flight, send func() error) error
 			return err
 		}
 	}
-	s.deny(f, enforcement.Stale, "the policy changes too fast to decide by; try again")
+	reason := "the policy changes too fast to decide by; try again"
+	if f.awaits {
+		reason = "a shared table that it reads is being built anew (ALTER, OPTIMIZE); try again when that is over"
+	}
+	s.deny(f, enforcement.Stale, reason)
 	return s.record(ctx, f)
 }
 

@@ -66,18 +66,25 @@ var sharedName = regexp.MustCompile(`\bk[23]?\b`)
 // settles is how long a table is young: another one could have been made in the same second.
 const settles = 2100 * time.Millisecond
 
+// twoGateways are gateways before one warehouse that hear of each other, with an owner for both projects.
+func twoGateways(t *testing.T, server *servers.Server) (w *world, other *servers.Gateway) {
+	t.Helper()
+	server.Prepare(t)
+	fill(t, server, "127.0.0.1")
+	cache := servers.Redis(t).Addr
+	const settings = "policy: {catalog_max_age: 50ms, lease: 10s}"
+	w = &world{warehouse: server, gateway: servers.StartGateway(t, server, cache, settings)}
+	other = servers.StartGateway(t, server, cache, settings)
+	w.as(t, "super", "myprj").do("ADD OWNER owner")
+	w.as(t, "super", "prj2").do("ADD OWNER owner")
+	return w, other
+}
+
 func TestSharedTables(t *testing.T) {
 	for _, kind := range everyKind {
 		t.Run(kind.name, func(t *testing.T) {
 			server := kind.start(t)
-			server.Prepare(t)
-			fill(t, server, "127.0.0.1")
-			cache := servers.Redis(t).Addr
-			const settings = "policy: {catalog_max_age: 50ms, lease: 10s}"
-			w := &world{warehouse: server, gateway: servers.StartGateway(t, server, cache, settings)}
-			other := servers.StartGateway(t, server, cache, settings)
-			w.as(t, "super", "myprj").do("ADD OWNER owner")
-			w.as(t, "super", "prj2").do("ADD OWNER owner")
+			w, other := twoGateways(t, server)
 			owner, consumer := w.as(t, "owner", "myprj"), w.as(t, "owner", "prj2")
 			owner.do("SET ProjectProtection = true")
 			owner.do("CREATE PACKAGE share")
@@ -163,14 +170,7 @@ func (s *sharing) check(t *testing.T, alice, owner *client) {
 // Readers at another gateway are never refused while the table is built anew again and again.
 func TestSharedTableIsRebuiltUnderway(t *testing.T) {
 	server := servers.MariaDB(t)
-	server.Prepare(t)
-	fill(t, server, "127.0.0.1")
-	cache := servers.Redis(t).Addr
-	const settings = "policy: {catalog_max_age: 50ms, lease: 10s}"
-	w := &world{warehouse: server, gateway: servers.StartGateway(t, server, cache, settings)}
-	other := servers.StartGateway(t, server, cache, settings)
-	w.as(t, "super", "myprj").do("ADD OWNER owner")
-	w.as(t, "super", "prj2").do("ADD OWNER owner")
+	w, other := twoGateways(t, server)
 	owner, consumer := w.as(t, "owner", "myprj"), w.as(t, "owner", "prj2")
 	server.Exec(t, usual, "INSERT INTO myprj.k VALUES (1, 'a')")
 	time.Sleep(60 * time.Millisecond)

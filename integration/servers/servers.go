@@ -35,8 +35,8 @@ type Server struct {
 	ended  chan struct{}
 }
 
-// missing fails under CI and skips elsewhere.
-func missing(t testing.TB, format string, args ...any) {
+// Missing fails a test that cannot get what it needs under CI=true, and skips it elsewhere.
+func Missing(t testing.TB, format string, args ...any) {
 	t.Helper()
 	if os.Getenv("CI") == "true" {
 		t.Fatalf(format, args...)
@@ -68,7 +68,7 @@ func start(t testing.TB, name, dir string, ready func() error, command string, a
 	s.cmd.Stdout, s.cmd.Stderr = log, log
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if err := s.cmd.Start(); err != nil {
-		missing(t, "start %s: %v", name, err)
+		Missing(t, "start %s: %v", name, err)
 	}
 	go func() {
 		_ = s.cmd.Wait()
@@ -122,7 +122,7 @@ func (s *Server) Resident(t testing.TB) int64 {
 	t.Helper()
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
 	if err != nil {
-		t.Skipf("resident memory cannot be read here: %v", err)
+		t.Fatalf("resident memory cannot be read: %v", err)
 	}
 	_, after, _ := strings.Cut(string(text), "VmRSS:")
 	kib, err := strconv.ParseInt(strings.Fields(after)[0], 10, 64)
@@ -177,7 +177,7 @@ func program(t testing.TB, name string, packages ...string) string {
 	}
 	path := lookup(name)
 	if path == "" {
-		missing(t, "%s is not installed (Debian packages: %s)", name, strings.Join(packages, " "))
+		Missing(t, "%s is not installed (Debian packages: %s)", name, strings.Join(packages, " "))
 	}
 	return path
 }

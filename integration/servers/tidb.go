@@ -1,10 +1,7 @@
 package servers
 
 import (
-	"bytes"
 	_ "embed"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"testing"
@@ -35,26 +32,5 @@ func TiDB(t testing.TB, args ...string) *Server {
 
 func tidbServer(t testing.TB) string {
 	t.Helper()
-	installing.Lock()
-	defer installing.Unlock()
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		cache = filepath.Join(os.TempDir(), "cache")
-	}
-	dir := filepath.Join(cache, "sluice", "tidb")
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	for name, text := range map[string][]byte{"get-tidb.sh": getTiDB, "tidb.sum": tidbSums} {
-		if err := os.WriteFile(filepath.Join(dir, name), text, 0o755); err != nil {
-			t.Fatal(err)
-		}
-	}
-	var out bytes.Buffer
-	cmd := exec.Command("bash", filepath.Join(dir, "get-tidb.sh"), dir)
-	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := cmd.Run(); err != nil {
-		missing(t, "build TiDB: %v\n%s", err, out.String())
-	}
-	return filepath.Join(dir, "tidb-server")
+	return filepath.Join(kept(t, "tidb", map[string][]byte{"get-tidb.sh": getTiDB, "tidb.sum": tidbSums}, "get-tidb.sh"), "tidb-server")
 }

@@ -1,7 +1,6 @@
 package servers
 
 import (
-	"bytes"
 	_ "embed"
 	"os"
 	"os/exec"
@@ -87,6 +86,12 @@ func systemTables(t testing.TB, dir string) string {
 // unpacked gives the folder that holds a server's programs, unpacking them when they are not there yet.
 func unpacked(t testing.TB, name, suite, server string, packages ...string) string {
 	t.Helper()
+	return kept(t, name, map[string][]byte{"get-debian.sh": getDebian}, "get-debian.sh", append([]string{suite, server}, packages...)...)
+}
+
+// kept gives a folder of the cache that a script, one of files, fills when it is not filled yet.
+func kept(t testing.TB, name string, files map[string][]byte, script string, args ...string) string {
+	t.Helper()
 	installing.Lock()
 	defer installing.Unlock()
 	cache, err := os.UserCacheDir()
@@ -94,18 +99,16 @@ func unpacked(t testing.TB, name, suite, server string, packages ...string) stri
 		cache = filepath.Join(os.TempDir(), "cache")
 	}
 	dir := filepath.Join(cache, "sluice", name)
-	script := filepath.Join(dir, "get-debian.sh")
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(script, getDebian, 0o755); err != nil {
-		t.Fatal(err)
+	for file, text := range files {
+		if err := os.WriteFile(filepath.Join(dir, file), text, 0o755); err != nil {
+			t.Fatal(err)
+		}
 	}
-	var out bytes.Buffer
-	cmd := exec.Command("bash", append([]string{script, dir, suite, server}, packages...)...)
-	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := cmd.Run(); err != nil {
-		missing(t, "get %s: %v\n%s", name, err, out.String())
+	if out, err := exec.Command("bash", append([]string{filepath.Join(dir, script), dir}, args...)...).CombinedOutput(); err != nil {
+		Missing(t, "get %s: %v\n%s", name, err, out)
 	}
 	return dir
 }

@@ -1,0 +1,206 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+
+	"sluice/enforcement"
+	"sluice/gateway/wire"
+	"sluice/parser"
+)
+
+// What of an answer does not reach the client: data that tells too much, rows past the display cap, an answer that
+// contradicts the graph.
+
+// withoutInsertID passes on an OK packet without its insert id, which LAST_INSERT_ID(expr) or a column of data may
+// have set.
+func (a *answering) withoutInsertID(buf []byte, at int, e wire.Event) error {
+	if err := a.flush(buf[:at+e.Start]); err != nil {
+		return err
+	}
+	s := a.s
+	ok, err := wire.ParseOK(e.Payload(buf[at:]), s.caps)
+	if err != nil {
+		return a.unreadable(err)
+	}
+	ok.InsertID = 0
+	s.client.SetSequence(buf[at+e.Start+3])
+	err = s.client.WritePacket(ok.Encode(s.caps))
+	a.window.Consume(at + e.End)
+	return err
+}
+
+// failed replaces the texts of errors that could carry data which the session project may not see
+// (contract 2), and says why a statement was killed.
+func (a *answering) failed(buf []byte, at int, e wire.Event) (bool, error) {
+	if a.f == nil {
+		return false, nil
+	}
+	s := a.s
+	s.mu.Lock()
+	killed := a.f.killed
+	s.mu.Unlock()
+	syntax := a.o.batch != nil && a.out.code == wire.ErrParse
+	if !killed && !a.f.decision.Guarded && !syntax {
+		return false, nil
+	}
+	if err := a.flush(buf[:at+e.Start]); err != nil {
+		return true, err
+	}
+	original, err := wire.ParseERR(e.Payload(buf[at:]))
+	if err != nil {
+		return true, a.unreadable(err)
+	}
+	s.client.SetSequence(buf[at+e.Start+3])
+	a.window.Consume(at + e.End)
+	switch {
+	case syntax && !killed && !a.f.decision.Guarded:
+		err = s.sayError(original.Code, original.State, nearInBatch(original.Message, a.o.batch))
+	case killed:
+		err = s.sayError(1142, "42000", "Sluice stopped this statement: the policy changed while it ran and no longer permits it. SHOW FLOW LOG in the owner's project finds the entry")
+	default:
+		code, state := original.Code, original.State
+		if a.f.graph.Effects.Signals {
+			code, state = 1644, "45000" // a program may have chosen the number: it is data too
+		}
+		err = s.sayError(code, state, "the warehouse's message is withheld by Sluice: the statement reads protected data that "+projectText(a.f.snapshot.ProjectOf(a.f.request.Schema))+" may not see")
+	}
+	if err == nil {
+		err = errCut
+	}
+	return true, err
+}
+
+func projectText(project string) string {
+	if project == "" {
+		return "a session without a project"
+	}
+	return "project '" + project + "'"
+}
+
+// checkOrigin is the defence in depth of contract 2: a column definition that names a protected
+// project which the graph does not means that the reader and the warehouse disagreed.
+func (a *answering) checkOrigin(ctx context.Context, buf []byte, at int, e wire.Event) error {
+	schema, _, err := wire.ColumnOrigin(e.Payload(buf[at:]))
+	if err != nil {
+		return a.unreadable(err)
+	}
+	if len(schema) == 0 || a.f.graph == nil || namesSchema(a.f, schema) {
+		return nil
+	}
+	project := a.f.snapshot.ProjectOf(string(schema))
+	if project == "" {
+		return nil
+	}
+	if p := a.f.snapshot.Project(project); p == nil || p.Protection != parser.Protected {
+		return nil
+	}
+	if err := a.flush(buf[:a.held]); err != nil {
+		return err
+	}
+	s := a.s
+	s.deny(a.f, enforcement.NotUnderstood, "the warehouse names project '"+project+"' in the result and Sluice's reading of the statement does not")
+	s.raise(ctx, a.f, "lineage-mismatch")
+	s.client.SetSequence(buf[a.held+3])
+	if err := s.refuse(a.f); err != nil {
+		return err
+	}
+	a.window.Consume(at + e.End)
+	return a.drop(ctx)
+}
+
+// namesSchema tells whether the graph reads anything of the schema's project.
+func namesSchema(f *flight, schema []byte) bool {
+	for i := range f.graph.Reads {
+		if foldEqual(f.graph.Reads[i].Schema, schema) {
+			return true
+		}
+	}
+	for i := range f.graph.Names {
+		if foldEqual(f.graph.Names[i].Schema, schema) {
+			return true
+		}
+	}
+	for i := range f.graph.Flows {
+		if foldEqual(f.graph.Flows[i].Source.Object.Schema, schema) {
+			return true
+		}
+	}
+	return false
+}
+
+func foldEqual(a string, b []byte) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range b {
+		x, y := a[i], b[i]
+		if x|0x20 != y|0x20 {
+			return false
+		}
+	}
+	return true
+}
+
+// capped stops a shown result at the display cap: never silently (contract 2).
+func (a *answering) capped(ctx context.Context, buf []byte, at int) error {
+	s := a.s
+	s.client.SetSequence(a.walker.Sequence() + 1)
+	message := enforcement.CapRefusal(&a.f.decision, &a.f.request)
+	if err := s.sayError(1142, "42000", message); err != nil {
+		return err
+	}
+	a.window.Consume(at)
+	a.walker.RowLimit = -1
+	return a.drop(ctx)
+}
+
+// drained is how much of an answer is read away before its statement is killed.
+const drained = 1 << 20
+
+// drop reads the rest of an answer away, so that the session can go on.
+func (a *answering) drop(ctx context.Context) error {
+	s := a.s
+	read, killed := 0, false
+	for {
+		buf := a.window.Bytes()
+		at := 0
+		for {
+			e, err := a.walker.Next(buf[at:])
+			if err != nil {
+				return a.unreadable(err)
+			}
+			if e.Kind == wire.LocalInfile {
+				return a.unreadable(errors.New("a file request inside a dropped answer"))
+			}
+			at += e.End
+			if e.Kind == wire.NeedMore {
+				break
+			}
+		}
+		a.window.Consume(at)
+		if a.walker.Done() {
+			break
+		}
+		read += at
+		if read > drained && !killed {
+			killed = true
+			if err := s.g.Warehouse.Kill(ctx, s.connection, true); err != nil {
+				s.g.Log.Warn("kill a statement past its display cap", "connection", s.connection, "error", err)
+			}
+		}
+		if err := a.window.Fill(s.warehouse); err != nil {
+			return a.warehouseLost(err)
+		}
+	}
+	if killed {
+		// A kill that came late must not hit the client's next statement.
+		if _, err := s.ask(ctx, "DO 0"); err != nil {
+			var refused *wire.ERR
+			if !errors.As(err, &refused) {
+				return err
+			}
+		}
+	}
+	return errCut
+}

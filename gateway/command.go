@@ -259,7 +259,7 @@ func (r *commandRun) exists(project string) error {
 	if r.Catalog == nil || r.snapshot.Policy().Projects[r.named(project)] != nil {
 		return nil
 	}
-	snapshot, err := r.Catalog.Current(r.ctx)
+	snapshot, err := r.Catalog.Latest(r.ctx)
 	if err != nil {
 		return err
 	}
@@ -346,7 +346,7 @@ func sharable(kind string) bool {
 }
 
 func (r *commandRun) definition(schema, table string) (*catalog.Object, error) {
-	snapshot, err := r.Catalog.Current(r.ctx)
+	snapshot, err := r.Catalog.Latest(r.ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -31,8 +31,7 @@ type finding func(severity, finding, detail, advice string)
 
 // checkDefinitions looks at what the project's schemas hold, and at what other schemas make of it.
 func (r *commandRun) checkDefinitions(add finding) error {
-	r.Catalog.Invalidate() // what was made past the gateway a moment ago counts
-	snapshot, err := r.Catalog.Current(r.ctx)
+	snapshot, err := r.Catalog.Latest(r.ctx)
 	if err != nil {
 		return err
 	}

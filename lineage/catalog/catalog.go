@@ -95,7 +95,18 @@ func (c *Catalog) Current(ctx context.Context) (*Snapshot, error) {
 	if s := c.valid(); s != nil {
 		return s, nil
 	}
-	return c.refresh(ctx)
+	return c.refresh(ctx, func(time.Duration) *Snapshot { return c.valid() })
+}
+
+// Latest gives the snapshot as it is now: its clock is read after the call. It is for those who ask seldom and would
+// be told of what was made within the age limit as of something that there is not.
+func (c *Catalog) Latest(ctx context.Context) (*Snapshot, error) {
+	return c.refresh(ctx, func(arrived time.Duration) *Snapshot {
+		if time.Duration(c.read.Load()) < arrived {
+			return nil
+		}
+		return c.valid()
+	})
 }
 
 // Recent tells whether a snapshot that Current gave at a time may still be judged by: reading definitions may
@@ -117,14 +128,14 @@ func (c *Catalog) now() time.Duration { return time.Since(c.start) }
 func (c *Catalog) age() time.Duration { return c.now() - time.Duration(c.read.Load()) }
 
 // refresh reads the clock, and makes a new snapshot when it moved. Who waits for another's reading takes its
-// result, also its failure.
-func (c *Catalog) refresh(ctx context.Context) (*Snapshot, error) {
+// result, if it is good enough for who arrived at a time, also its failure.
+func (c *Catalog) refresh(ctx context.Context, good func(arrived time.Duration) *Snapshot) (*Snapshot, error) {
 	arrived := c.now()
 	if err := c.one.take(ctx); err != nil {
 		return nil, fmt.Errorf("wait for the catalog clock: %w", err)
 	}
 	defer c.one.give()
-	if s := c.valid(); s != nil {
+	if s := good(arrived); s != nil {
 		return s, nil
 	}
 	if c.failure.err != nil && c.failure.at > arrived {

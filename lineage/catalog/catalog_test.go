@@ -132,6 +132,32 @@ func TestAMovedClockGivesANewSnapshot(t *testing.T) {
 	}
 }
 
+// Who asks for the latest is told of what was made a moment ago, at one reading of the clock and nothing read anew
+// while it stands.
+func TestLatestReadsTheClock(t *testing.T) {
+	f := &fake{}
+	c := New(f, time.Hour)
+	first := current(t, c)
+	latest := func() *Snapshot {
+		t.Helper()
+		s, err := c.Latest(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	if latest() != first || f.clocks.Load() != 2 {
+		t.Fatalf("%d readings of a clock that stands, want 2 and the same snapshot", f.clocks.Load())
+	}
+	f.change()
+	if current(t, c) != first {
+		t.Fatal("the clock was read within the age limit")
+	}
+	if s := latest(); s == first || schema(t, s, "Pay").Objects["t1"] == nil {
+		t.Fatal("the latest snapshot is the one before the change")
+	}
+}
+
 func TestAClockThatCannotBeReadIsAnError(t *testing.T) {
 	f := &fake{}
 	c := New(f, time.Nanosecond)

@@ -13,6 +13,7 @@ import (
 
 	"sluice/enforcement"
 	"sluice/enforcement/audit"
+	"sluice/gateway/wire"
 	"sluice/lineage"
 	"sluice/parser"
 )
@@ -163,7 +164,7 @@ func (g *Gateway) Serve(ctx context.Context, l net.Listener) error {
 			}
 			return err
 		}
-		sessions.Go(func() { g.serveClient(ctx, conn) })
+		sessions.Go(func() { g.serveClient(ctx, wire.Direct(conn)) })
 	}
 }
 

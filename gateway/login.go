@@ -102,6 +102,7 @@ func (s *Session) dial(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("dial the warehouse: %w", err)
 	}
+	conn = wire.Direct(conn)
 	s.setWarehouse(conn)
 	if !s.g.ProxySend {
 		return nil

@@ -1,0 +1,123 @@
+package wire
+
+import (
+	"io"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"unsafe"
+)
+
+// directSize is the most that one direct call moves: the kernel copies it in a moment, whatever comes.
+const directSize = 64 << 10
+
+// Direct gives a connection whose short reads and writes are system calls that the scheduler is not told of; one that
+// is no TCP connection it gives back as it is.
+//
+// The scheduler is told of a call so that another thread can go on while it blocks, and takes the processor away from one
+// that lasts for 20 µs. A socket here never blocks, but a write on one machine takes about that long: the kernel runs the
+// receiver's half in it. So each answer was followed by a change of threads that helped nobody: a third of what a relayed
+// query cost.
+func Direct(c net.Conn) net.Conn {
+	t, is := c.(*net.TCPConn)
+	if !is {
+		return c
+	}
+	raw, err := t.SyscallConn()
+	if err != nil {
+		return c
+	}
+	d := &directConn{TCPConn: t, raw: raw}
+	d.in.step, d.out.step = d.in.read, d.out.write
+	return d
+}
+
+type directConn struct {
+	*net.TCPConn
+	raw     syscall.RawConn
+	in, out transfer
+}
+
+// transfer is a read or a write under way. Its step is kept, so that none is made for each call.
+type transfer struct {
+	one   sync.Mutex
+	p     []byte // what is to be filled, or is still to be written
+	n     int    // what was read
+	errno syscall.Errno
+	step  func(fd uintptr) bool // reports false to wait until the socket is ready
+}
+
+func (t *transfer) call(trap, fd uintptr) (n int, wait bool) {
+	for {
+		got, _, errno := syscall.RawSyscall(trap, fd, uintptr(unsafe.Pointer(unsafe.SliceData(t.p))), uintptr(len(t.p)))
+		switch errno {
+		case 0:
+			return int(got), false
+		case syscall.EINTR:
+		case syscall.EAGAIN:
+			return 0, true
+		default:
+			t.errno = errno
+			return 0, false
+		}
+	}
+}
+
+func (t *transfer) read(fd uintptr) bool {
+	n, wait := t.call(syscall.SYS_READ, fd)
+	t.n = n
+	return !wait
+}
+
+func (t *transfer) write(fd uintptr) bool {
+	for len(t.p) > 0 && t.errno == 0 {
+		n, wait := t.call(syscall.SYS_WRITE, fd)
+		if wait {
+			return false
+		}
+		t.p = t.p[n:]
+	}
+	return true
+}
+
+// begin takes the turn for p; end gives it back, and what failed.
+func (t *transfer) begin(p []byte) {
+	t.one.Lock()
+	t.p, t.n, t.errno = p, 0, 0
+}
+
+func (t *transfer) end(c *directConn, call string, err error) error {
+	errno := t.errno
+	t.p = nil
+	t.one.Unlock()
+	if err != nil || errno == 0 {
+		return err
+	}
+	return &net.OpError{Op: call, Net: "tcp", Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: os.NewSyscallError(call, errno)}
+}
+
+// Read reads what there is, waiting for the first byte.
+func (c *directConn) Read(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	c.in.begin(p[:min(len(p), directSize)])
+	err := c.raw.Read(c.in.step)
+	n, failed := c.in.n, c.in.errno != 0
+	if err = c.in.end(c, "read", err); err == nil && n == 0 && !failed {
+		err = io.EOF
+	}
+	return n, err
+}
+
+// Write writes all of p.
+func (c *directConn) Write(p []byte) (int, error) {
+	if len(p) > directSize {
+		return c.TCPConn.Write(p)
+	}
+	c.out.begin(p)
+	err := c.raw.Write(c.out.step)
+	n := len(p) - len(c.out.p)
+	return n, c.out.end(c, "write", err)
+}

@@ -1,0 +1,159 @@
+package wire
+
+import (
+	"bytes"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net"
+	"os"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// directPair gives both ends of a TCP connection on loopback; the first is a direct one.
+func directPair(t testing.TB, socket func(net.Conn) net.Conn) (direct, peer net.Conn) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if peer, err = net.Dial("tcp", l.Addr().String()); err != nil {
+		t.Fatal(err)
+	}
+	accepted, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	direct = socket(accepted)
+	t.Cleanup(func() { _ = direct.Close(); _ = peer.Close() })
+	return direct, peer
+}
+
+// What is written comes back, whatever the sizes: the socket's buffers fill and both ends wait.
+func TestDirectCarriesEveryByte(t *testing.T) {
+	c, peer := directPair(t, Direct)
+	sent := make([]byte, 8<<20)
+	random := rand.New(rand.NewPCG(1, 2))
+	for i := range sent {
+		sent[i] = byte(random.Uint32())
+	}
+	sizes := []int{1, 7, 1000, 32 << 10, directSize, directSize + 1, 300 << 10}
+	var working sync.WaitGroup
+	working.Go(func() { // echoes, slowly at first
+		time.Sleep(20 * time.Millisecond)
+		_, _ = io.Copy(peer, peer)
+	})
+	working.Go(func() {
+		for rest := sent; len(rest) > 0; {
+			n := min(len(rest), sizes[len(rest)%len(sizes)])
+			if wrote, err := c.Write(rest[:n]); err != nil || wrote != n {
+				t.Errorf("wrote %d of %d: %v", wrote, n, err)
+				return
+			}
+			rest = rest[n:]
+		}
+	})
+	got := make([]byte, len(sent))
+	for at := 0; at < len(got); {
+		n, err := c.Read(got[at:min(len(got), at+sizes[at%len(sizes)])])
+		if err != nil {
+			t.Fatalf("after %d bytes: %v", at, err)
+		}
+		at += n
+	}
+	if !bytes.Equal(got, sent) {
+		t.Error("other bytes came back")
+	}
+	if n, err := c.Read(nil); n != 0 || err != nil {
+		t.Errorf("a read of nothing: %d, %v", n, err)
+	}
+	_ = peer.(*net.TCPConn).CloseWrite()
+	if n, err := c.Read(got); n != 0 || err != io.EOF {
+		t.Errorf("at the end: %d, %v", n, err)
+	}
+	_ = c.Close()
+	working.Wait()
+}
+
+// The errors are those of any connection: who reads and writes tells a deadline, a close and a reset by them.
+func TestDirectErrors(t *testing.T) {
+	c, peer := directPair(t, Direct)
+	_ = c.SetReadDeadline(time.Now().Add(10 * time.Millisecond))
+	_, err := c.Read(make([]byte, 1))
+	var ne net.Error
+	if !errors.Is(err, os.ErrDeadlineExceeded) || !errors.As(err, &ne) || !ne.Timeout() {
+		t.Errorf("a read past its deadline: %v", err)
+	}
+	_ = c.SetDeadline(time.Now().Add(30 * time.Millisecond))
+	wrote := 0
+	for err = nil; err == nil; { // nobody reads
+		var n int
+		n, err = c.Write(make([]byte, directSize))
+		wrote += n
+	}
+	if !errors.Is(err, os.ErrDeadlineExceeded) || wrote == 0 {
+		t.Errorf("wrote %d, then %v", wrote, err)
+	}
+	_ = c.SetDeadline(time.Time{})
+	_ = peer.(*net.TCPConn).SetLinger(0)
+	_ = peer.Close() // resets
+	if _, err = c.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
+		t.Errorf("a read of what the peer reset: %v", err)
+	}
+	if _, err = c.Write([]byte("x")); !errors.Is(err, syscall.EPIPE) {
+		t.Errorf("a write to what the peer reset: %v", err)
+	}
+
+	c, _ = directPair(t, Direct)
+	ended := make(chan error, 2)
+	for range 2 { // the second waits for its turn
+		go func() {
+			_, err := c.Read(make([]byte, 1))
+			ended <- err
+		}()
+	}
+	time.Sleep(10 * time.Millisecond)
+	_ = c.Close()
+	for range 2 {
+		if err := <-ended; !errors.Is(err, net.ErrClosed) {
+			t.Errorf("a read of what was closed meanwhile: %v", err)
+		}
+	}
+	if _, err = c.Write([]byte("x")); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("a write to what is closed: %v", err)
+	}
+}
+
+// What is no TCP connection is left as it is.
+func TestDirectLeavesOthers(t *testing.T) {
+	a, b := net.Pipe()
+	defer a.Close()
+	defer b.Close()
+	if Direct(a) != a {
+		t.Error("a pipe is no socket")
+	}
+}
+
+// A read and a write of a short packet allocate nothing.
+func TestDirectAllocatesNothing(t *testing.T) {
+	c, peer := directPair(t, Direct)
+	p := make([]byte, 64)
+	if n := testing.AllocsPerRun(100, func() { pingPong(t, c, peer, p) }); n != 0 && !raced {
+		t.Errorf("%v allocations for each turn", n)
+	}
+}
+
+func pingPong(t testing.TB, a, b net.Conn, p []byte) {
+	for _, way := range [][2]net.Conn{{a, b}, {b, a}} {
+		if _, err := way[0].Write(p); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(way[1], p); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -94,6 +94,7 @@ func StartGateway(t testing.TB, warehouse *Server, redis, extra string) *Gateway
 		return nil
 	}, binary, "serve", "--config", file)
 	g.Addr = listen
+	t.Cleanup(g.Stop)
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("gateway log:\n%s", g.tail())

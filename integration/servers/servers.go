@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -74,7 +75,7 @@ func start(t testing.TB, name, dir string, ready func() error, command string, a
 		_ = s.cmd.Wait()
 		close(s.ended)
 	}()
-	t.Cleanup(s.Stop)
+	t.Cleanup(s.Kill) // nobody needs its data any more, and some take seconds to end by themselves
 	for deadline := time.Now().Add(90 * time.Second); ; time.Sleep(50 * time.Millisecond) {
 		err := ready()
 		if err == nil {
@@ -211,15 +212,15 @@ func MariaDB(t testing.TB, args ...string) *Server {
 	daemon := program(t, "mariadbd", "mariadb-server-core")
 	dir := scratch(t)
 	port := FreePort(t)
-	// A MariaDB that starts deletes every #sql file of its tmpdir, those of other servers too, which crash by it.
-	fast := []string{"--no-defaults", "--user=" + username(), "--datadir=" + filepath.Join(dir, "data"), "--tmpdir=" + dir, "--skip-log-bin",
-		"--innodb-log-file-size=4M", "--innodb-buffer-pool-size=16M", "--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=0",
+	data := filepath.Join(dir, "data")
+	fast := []string{"--no-defaults", "--user=" + username(), "--skip-log-bin", "--innodb-log-file-size=4M", "--innodb-buffer-pool-size=16M", "--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=0",
 		"--innodb-use-native-aio=0", "--innodb-flush-method=nosync", "--aria-pagecache-buffer-size=8M", "--performance-schema=OFF", "--skip-name-resolve"}
-	if out, err := exec.Command(install, append(fast, "--auth-root-authentication-method=normal", "--skip-test-db", "--cross-bootstrap")...).CombinedOutput(); err != nil {
-		t.Fatalf("mariadb-install-db: %v\n%s", err, out)
-	}
+	dataFolder(t, data, daemon, fast, func(data string) *exec.Cmd {
+		return exec.Command(install, append(slices.Clone(fast), "--datadir="+data, "--tmpdir="+filepath.Dir(data), "--auth-root-authentication-method=normal", "--skip-test-db", "--cross-bootstrap")...)
+	})
 	socket := filepath.Join(dir, "s.sock")
-	all := append(append([]string{}, fast...), "--bind-address=127.0.0.1", "--port="+strconv.Itoa(port), "--socket="+socket, "--pid-file="+filepath.Join(dir, "pid"), "--plugin-maturity=unknown", "--local-infile=ON", "--max-connections=400")
+	// A MariaDB that starts deletes every #sql file of its tmpdir, those of other servers too, which crash by it.
+	all := append(slices.Clone(fast), "--datadir="+data, "--tmpdir="+dir, "--bind-address=127.0.0.1", "--port="+strconv.Itoa(port), "--socket="+socket, "--pid-file="+filepath.Join(dir, "pid"), "--plugin-maturity=unknown", "--local-infile=ON", "--max-connections=400")
 	all = append(all, args...)
 	s := start(t, "MariaDB", dir, func() error { return ping(socket) }, daemon, all...)
 	s.Addr, s.Socket = "127.0.0.1:"+strconv.Itoa(port), socket

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -24,15 +25,16 @@ func MySQL(t testing.TB, args ...string) *Server {
 	dir := scratch(t)
 	port := FreePort(t)
 	common := []string{"--no-defaults", "--user=" + username(), "--basedir=" + root + "/usr", "--lc-messages-dir=" + root + "/usr/share/mysql",
-		"--character-sets-dir=" + root + "/usr/share/mysql/charsets", "--plugin-dir=" + root + "/usr/lib/mysql/plugin", "--datadir=" + filepath.Join(dir, "data"),
-		"--secure-file-priv=", "--innodb-redo-log-capacity=8M", "--innodb-buffer-pool-size=32M", "--innodb-flush-log-at-trx-commit=0",
+		"--character-sets-dir=" + root + "/usr/share/mysql/charsets", "--plugin-dir=" + root + "/usr/lib/mysql/plugin",
+		"--secure-file-priv=", "--innodb-redo-log-capacity=64M", "--innodb-buffer-pool-size=32M", "--innodb-flush-log-at-trx-commit=0",
 		"--innodb-doublewrite=OFF", "--innodb-flush-method=nosync", "--performance-schema=OFF", "--skip-log-bin", "--mysqlx=OFF", "--local-infile=ON"}
 	daemon := filepath.Join(tree, "mysqld")
-	if out, err := exec.Command(daemon, append(append([]string{}, common...), "--initialize-insecure")...).CombinedOutput(); err != nil {
-		t.Fatalf("mysqld --initialize-insecure: %v\n%s", err, out)
-	}
+	data := filepath.Join(dir, "data")
+	dataFolder(t, data, daemon, common, func(data string) *exec.Cmd {
+		return exec.Command(daemon, append(slices.Clone(common), "--datadir="+data, "--initialize-insecure")...)
+	})
 	socket := filepath.Join(dir, "s.sock")
-	all := append(append([]string{}, common...), "--bind-address=127.0.0.1", "--port="+strconv.Itoa(port), "--socket="+socket, "--pid-file="+filepath.Join(dir, "pid"))
+	all := append(slices.Clone(common), "--datadir="+data, "--bind-address=127.0.0.1", "--port="+strconv.Itoa(port), "--socket="+socket, "--pid-file="+filepath.Join(dir, "pid"))
 	s := start(t, "MySQL", dir, func() error { return ping(socket) }, daemon, append(all, args...)...)
 	s.Addr, s.Socket = "127.0.0.1:"+strconv.Itoa(port), socket
 	return s
@@ -53,18 +55,19 @@ func NewMariaDB(t testing.TB) (server *Server, client string) {
 	dir := scratch(t)
 	daemon := filepath.Join(tree, "mariadbd")
 	common := []string{"--no-defaults", "--user=" + username(), "--basedir=" + root, "--lc-messages-dir=" + root + "/share/mariadb", "--character-sets-dir=" + root + "/share/mariadb/charsets",
-		"--plugin-dir=" + root + "/lib/mysql/plugin", "--datadir=" + filepath.Join(dir, "data"), "--tmpdir=" + dir, "--innodb-log-file-size=4M", "--innodb-buffer-pool-size=16M"}
-	if err := os.Mkdir(filepath.Join(dir, "data"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(daemon, append(append([]string{}, common...), "--bootstrap")...)
-	cmd.Stdin = strings.NewReader(systemTables(t, filepath.Join(root, "share", "mariadb")))
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("mariadbd --bootstrap: %v\n%s", err, out)
-	}
+		"--plugin-dir=" + root + "/lib/mysql/plugin", "--innodb-log-file-size=4M", "--innodb-buffer-pool-size=16M", "--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=0", "--performance-schema=OFF"}
+	data := filepath.Join(dir, "data")
+	dataFolder(t, data, daemon, common, func(data string) *exec.Cmd {
+		if err := os.Mkdir(data, 0o700); err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command(daemon, append(slices.Clone(common), "--datadir="+data, "--tmpdir="+filepath.Dir(data), "--bootstrap")...)
+		cmd.Stdin = strings.NewReader(systemTables(t, filepath.Join(root, "share", "mariadb")))
+		return cmd
+	})
 	socket, port := filepath.Join(dir, "s.sock"), FreePort(t)
 	server = start(t, "MariaDB 11.8", dir, func() error { return ping(socket) }, daemon,
-		append(common, "--bind-address=127.0.0.1", "--port="+strconv.Itoa(port), "--socket="+socket, "--pid-file="+filepath.Join(dir, "pid"), "--skip-name-resolve")...)
+		append(common, "--datadir="+data, "--tmpdir="+dir, "--bind-address=127.0.0.1", "--port="+strconv.Itoa(port), "--socket="+socket, "--pid-file="+filepath.Join(dir, "pid"), "--skip-name-resolve")...)
 	server.Addr, server.Socket = "127.0.0.1:"+strconv.Itoa(port), socket
 	return server, filepath.Join(tree, "mariadb")
 }
@@ -94,11 +97,7 @@ func kept(t testing.TB, name string, files map[string][]byte, script string, arg
 	t.Helper()
 	installing.Lock()
 	defer installing.Unlock()
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		cache = filepath.Join(os.TempDir(), "cache")
-	}
-	dir := filepath.Join(cache, "sluice", name)
+	dir := filepath.Join(cacheFolder(), name)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -111,4 +110,13 @@ func kept(t testing.TB, name string, files map[string][]byte, script string, arg
 		Missing(t, "get %s: %v\n%s", name, err, out)
 	}
 	return dir
+}
+
+// cacheFolder is where what takes long to make is kept.
+func cacheFolder() string {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		cache = filepath.Join(os.TempDir(), "cache")
+	}
+	return filepath.Join(cache, "sluice")
 }

@@ -22,7 +22,7 @@ func nearInBatch(message string, st *parser.Statement) string {
 		return message
 	}
 	near := message[at+6 : end]
-	if len(near) >= nearLimit || !strings.HasSuffix(st.Text, near) {
+	if len(near) >= nearLimit || !strings.HasSuffix(st.Sent(), near) {
 		return message
 	}
 	return message[:at+6] + quotable(near+st.Rest) + message[end:]

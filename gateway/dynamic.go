@@ -28,11 +28,14 @@ func (s *Session) dynamic(ctx context.Context, t *trip) (bool, error) {
 		// Neither the text nor what is wrong with it may be told.
 		return false, s.refuseInner(ctx, t, errors.New("the text that it runs is made of data that this session may not see"))
 	}
-	text, asked, err := s.dynamicText(ctx, d)
+	text, asked, err := s.dynamicText(ctx, t.statement, d)
 	if err != nil {
 		var refused *wire.ERR
 		if errors.As(err, &refused) {
 			return false, s.client.WritePacket(refused.Encode(s.caps))
+		}
+		if errors.Is(err, errUnspeakable) {
+			return false, s.refuseInner(ctx, t, err)
 		}
 		return false, s.sayFault(err)
 	}
@@ -42,7 +45,9 @@ func (s *Session) dynamic(ctx context.Context, t *trip) (bool, error) {
 		return false, s.refuseInner(ctx, t, err)
 	}
 	if asked {
-		t.packet = spelled(t, d, text, s.state.reading.Mode)
+		if t.packet, err = s.spelled(t, d, text); err != nil {
+			return false, s.refuseInner(ctx, t, err)
+		}
 	}
 	var made []lineage.Source
 	if d.Expression != "" {
@@ -61,21 +66,6 @@ func (s *Session) mayShow(g *lineage.Graph) bool {
 	r.Now = time.Now()
 	d := s.g.Policies.Current().Decide(&r)
 	return d.Permitted()
-}
-
-// dynamicText gives the text: the literal, or what the warehouse says the expression's value is.
-func (s *Session) dynamicText(ctx context.Context, d *parser.Dynamic) (text string, asked bool, err error) {
-	if d.Expression == "" {
-		return d.Text, false, nil
-	}
-	rows, err := s.ask(ctx, "SELECT CONVERT(("+d.Expression+") USING utf8mb4)")
-	if err != nil {
-		return "", false, err
-	}
-	if len(rows) != 1 || len(rows[0]) != 1 || rows[0][0] == nil {
-		return "", true, nil // NULL: the warehouse answers with its own error
-	}
-	return *rows[0][0], true, nil
 }
 
 var errBatchInside = errors.New("the text that it runs must be one statement of SQL")
@@ -112,27 +102,6 @@ func (s *Session) refuseInner(ctx context.Context, t *trip, err error) error {
 	g.Effects.Dynamic = nil
 	t.graph = &g
 	return s.trip(ctx, t)
-}
-
-// spelled puts the judged text in the place of the expression that had it as its value.
-func spelled(t *trip, d *parser.Dynamic, text string, mode parser.Mode) []byte {
-	st := t.statement.Text
-	at := strings.LastIndex(st, d.Expression)
-	if at < 0 || isVariable(d.Expression) {
-		return t.packet // a user variable of this session: it cannot change in between
-	}
-	quoted := strings.ReplaceAll(text, "'", "''")
-	if mode&parser.NoBackslashEscapes == 0 {
-		quoted = strings.ReplaceAll(quoted, `\`, `\\`)
-	}
-	return append([]byte{byte(t.command)}, st[:at]+"'"+quoted+"'"+st[at+len(d.Expression):]...)
-}
-
-func isVariable(expression string) bool {
-	if !strings.HasPrefix(expression, "@") || strings.HasPrefix(expression, "@@") {
-		return false
-	}
-	return strings.Trim(strings.ToLower(expression[1:]), "abcdefghijklmnopqrstuvwxyz0123456789_$.") == ""
 }
 
 // executeNamed judges EXECUTE by the text that PREPARE named.

@@ -44,8 +44,8 @@ func (s *Session) prepare(ctx context.Context, packet []byte) error {
 		return s.undefined(ctx, st, err)
 	}
 	sent := packet
-	if st.Text != string(packet[1:]) {
-		sent = append([]byte{byte(wire.ComStmtPrepare)}, st.Text...)
+	if st.Sent() != string(packet[1:]) {
+		sent = append([]byte{byte(wire.ComStmtPrepare)}, st.Sent()...)
 	}
 	p := &prepared{script: script, schema: s.state.schema}
 	return s.prepareTrip(ctx, &trip{statement: st, graph: graph, command: wire.ComStmtPrepare, packet: sent}, p)

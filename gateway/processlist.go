@@ -18,7 +18,7 @@ func (s *Session) processList(ctx context.Context, t *trip) (bool, error) {
 	if !snapshot.Protected() || len(t.graph.Flows) > 0 || snapshot.Role(s.subject, "") == enforcement.SuperAdministrator {
 		return false, nil
 	}
-	columns, rows, err := s.askColumns(ctx, strings.TrimRight(strings.TrimSpace(t.statement.Text), "; \n\t"))
+	columns, rows, err := s.askColumns(ctx, strings.TrimRight(strings.TrimSpace(t.statement.Sent()), "; \n\t"))
 	if err != nil {
 		var refused *wire.ERR
 		if errors.As(err, &refused) {

@@ -76,7 +76,7 @@ func (s *Session) statementOr(ctx context.Context, unread error, script *lineage
 	}
 	st := &script.Statements[i]
 	g := &lineage.Graph{Kind: st.Kind, Tier: parser.TierTokens, Refused: unread.Error()}
-	t := &trip{statement: st, graph: g, command: wire.ComQuery, packet: append([]byte{byte(wire.ComQuery)}, st.Text...), more: more}
+	t := &trip{statement: st, graph: g, command: wire.ComQuery, packet: append([]byte{byte(wire.ComQuery)}, st.Sent()...), more: more}
 	err = s.trip(ctx, t)
 	return t.succeeded, err
 }
@@ -130,10 +130,10 @@ func (s *Session) statement(ctx context.Context, script *lineage.Script, i int, 
 		return false, s.undefined(ctx, st, err)
 	}
 	t := &trip{statement: st, graph: graph, command: wire.ComQuery, more: more}
-	if len(script.Statements) == 1 && len(st.Text) == len(packet)-1 && st.Text == string(packet[1:]) {
+	if len(script.Statements) == 1 && st.Sent() == string(packet[1:]) {
 		t.packet = packet
 	} else {
-		t.packet = append([]byte{byte(wire.ComQuery)}, st.Text...)
+		t.packet = append([]byte{byte(wire.ComQuery)}, st.Sent()...)
 	}
 	if err := s.trip(ctx, t); err != nil {
 		return false, err
@@ -145,7 +145,7 @@ func (s *Session) statement(ctx context.Context, script *lineage.Script, i int, 
 func (s *Session) undefined(ctx context.Context, st *parser.Statement, cause error) error {
 	s.g.Log.Warn("resolve", "connection", s.connection, "error", cause)
 	g := &lineage.Graph{Kind: st.Kind, Tier: st.Tier, Refused: "the definitions of its tables cannot be read from the warehouse now"}
-	packet := append([]byte{byte(wire.ComQuery)}, st.Text...)
+	packet := append([]byte{byte(wire.ComQuery)}, st.Sent()...)
 	return s.trip(ctx, &trip{statement: st, graph: g, command: wire.ComQuery, packet: packet})
 }
 
@@ -242,7 +242,7 @@ func (s *Session) denied(ctx context.Context, t *trip, f *flight) error {
 		}
 	}
 	if t.graph.Tier == parser.TierTokens && (t.command == wire.ComQuery || t.command == wire.ComStmtPrepare) {
-		if e := s.syntaxError(ctx, t.statement.Text); e != nil {
+		if e := s.syntaxError(ctx, t.statement.Sent()); e != nil {
 			if r, err := wire.ParseERR(e); err == nil && r.Code == errPrepareSeveral && t.command == wire.ComQuery {
 				return s.sayError(errBatchDisabled, "HY000", batchDisabled)
 			}

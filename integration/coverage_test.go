@@ -290,7 +290,7 @@ func newJudge(t *testing.T) *judge {
 func (j *judge) judge(c testCase, mode string) judgement {
 	rd := parser.Reading{Dialect: parser.Dialect{Flavor: parser.MariaDB, Version: 101119}, Mode: parser.ParseMode(mode), Charset: c.charset}
 	out := judgement{sent: c.sent, kind: firstWord(c.sql), foreign: rd.Mode&parser.ForeignGrammar != 0}
-	script, err := parser.Parse(c.sql, rd)
+	script, err := parser.ParseSent(c.sql, rd)
 	if err != nil {
 		out.tier, out.refused = "none", "lexer: "+err.Error()
 		out.unlexable = strings.Contains(err.Error(), "text beyond ASCII cannot be read soundly in it") || strings.Contains(err.Error(), "a name beyond ASCII needs")
@@ -303,6 +303,7 @@ func (j *judge) judge(c testCase, mode string) judgement {
 		}
 		return out
 	}
+	rd = script.Reading
 	st := &script.Statements[0]
 	out.kind, out.tier, out.unread = st.Kind, st.Tier.String(), st.Unparsed
 	if st.Command != nil {

@@ -76,7 +76,7 @@ func traceCase(t *testing.T, d *datadriven.TestData, defs string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	script, err := parser.Parse(d.Input, rd)
+	script, err := parser.ParseSent(d.Input, rd)
 	if err != nil {
 		return "error: " + err.Error() + "\n"
 	}
@@ -86,7 +86,7 @@ func traceCase(t *testing.T, d *datadriven.TestData, defs string) string {
 	}
 	var b strings.Builder
 	for i := range script.Statements {
-		bound, err := lineage.Resolve(context.Background(), &script.Statements[i], rd, sc, snapshot)
+		bound, err := lineage.Resolve(context.Background(), &script.Statements[i], script.Reading, sc, snapshot)
 		if err != nil {
 			t.Fatal(err)
 		}

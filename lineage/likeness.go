@@ -45,7 +45,7 @@ func (r *Reader) alike(shape, text []byte, rd parser.Reading) *Script {
 	made := new(borrower)
 	first := &l.first.Statements[0]
 	made.statement[0] = parser.Statement{Text: own, Kind: first.Kind, Tier: first.Tier, Node: first.Node}
-	made.parsed = parser.Script{Statements: made.statement[:], ModeFree: parser.ModeFree(own)}
+	made.parsed = parser.Script{Statements: made.statement[:], ModeFree: parser.ModeFree(own), Reading: rd}
 	made.script = Script{Script: &made.parsed, Reading: rd, text: own, graphs: l.first.graphs, like: l}
 	return &made.script
 }

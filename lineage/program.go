@@ -151,7 +151,7 @@ func (t *tracer) run(key, schema string, p *catalog.Program) {
 	}
 	t.opens(key)
 	defer delete(t.open, key)
-	rd := parser.Reading{Dialect: t.b.reading.Dialect, Mode: parser.ParseMode(p.SQLMode), Charset: strings.ToLower(p.Charset)}
+	rd := parser.Reading{Dialect: t.b.reading.Dialect, Mode: parser.ParseMode(p.SQLMode), Charset: strings.ToLower(p.Charset)}.Decoded()
 	body, err := remember(&p.Memo, func() (programBody, error) {
 		st, locals, err := parser.ParseBody(p.Body, rd)
 		return programBody{st, locals}, err
@@ -314,7 +314,7 @@ func (t *tracer) alterEvent(p *parser.Program) {
 	}
 	for name, e := range s.Events {
 		if MayEqual(name, p.Name) {
-			rd := parser.Reading{Dialect: t.b.reading.Dialect, Mode: parser.ParseMode(e.SQLMode), Charset: strings.ToLower(e.Charset)}
+			rd := parser.Reading{Dialect: t.b.reading.Dialect, Mode: parser.ParseMode(e.SQLMode), Charset: strings.ToLower(e.Charset)}.Decoded()
 			t.eventBody(to, name, e.Body, rd)
 		}
 	}

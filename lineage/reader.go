@@ -15,8 +15,8 @@ import (
 // Script is a parsed text with the graphs that were traced for it. It is shared by sessions.
 type Script struct {
 	*parser.Script
-	Reading parser.Reading
-	text    string // the whole text
+	Reading parser.Reading // the client's, which the text is kept by
+	text    string         // the whole text
 	graphs  []graphCache
 	only    [1]graphCache // that of a lone statement
 	next    *Script       // another one in the cache whose text has the same hash
@@ -141,7 +141,7 @@ func (r *Reader) Parse(text []byte, rd parser.Reading) (*Script, error) {
 }
 
 func read(text string, rd parser.Reading) (*Script, error) {
-	parsed, err := parser.Parse(text, rd)
+	parsed, err := parser.ParseSent(text, rd)
 	if err != nil {
 		return nil, err
 	}
@@ -255,7 +255,7 @@ const maxTraces = 10
 func (r *Reader) trace(ctx context.Context, s *Script, i int, sc Scope, cat *catalog.Snapshot) (*Graph, *catalog.Snapshot, error) {
 	for range maxTraces {
 		given := time.Now()
-		b, err := Resolve(ctx, &s.Statements[i], s.Reading, sc, cat)
+		b, err := Resolve(ctx, &s.Statements[i], s.Script.Reading, sc, cat)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -49,7 +49,7 @@ func FuzzParse(f *testing.F) {
 		}
 		r := fuzzReading(flavor, mode, charset)
 		start := time.Now()
-		script, err := parser.Parse(text, r)
+		script, err := parser.ParseSent(text, r)
 		slow(t, start, text)
 		if err != nil {
 			return
@@ -66,7 +66,7 @@ func FuzzParse(f *testing.F) {
 				}
 				end = token.End
 			}
-			again, err := parser.Parse(st.Text, r)
+			again, err := parser.ParseSent(st.Sent(), r)
 			if err != nil {
 				t.Fatalf("%q: its statement %q does not read again: %v", text, st.Text, err)
 			}

@@ -131,7 +131,7 @@ func (c *goldenCase) read() string {
 }
 
 func (c *goldenCase) one(in string, r parser.Reading) string {
-	script, err := parser.Parse(in, r)
+	script, err := parser.ParseSent(in, r)
 	if err != nil {
 		return "  error: " + shown(err.Error()) + "\n"
 	}
@@ -164,7 +164,7 @@ func (c *goldenCase) clients() string {
 		for _, dialect := range c.dialects {
 			r := c.reading
 			r.Dialect = dialect
-			script, err := parser.Parse(text(line), r)
+			script, err := parser.ParseSent(text(line), r)
 			if err != nil {
 				c.t.Errorf("%s: %s: %s: %v", c.d.Pos, dialect.Flavor, line, err)
 				continue
@@ -203,7 +203,7 @@ func (c *goldenCase) body() string {
 
 // command prints the command, and holds its canonical spelling to mean the same.
 func (c *goldenCase) command() string {
-	script, err := parser.Parse(text(c.d.Input), c.reading)
+	script, err := parser.ParseSent(text(c.d.Input), c.reading)
 	if err != nil {
 		return "error: " + err.Error() + "\n"
 	}

@@ -281,6 +281,10 @@ func (l *lexer) word() error {
 			l.pos += n
 			return l.fault("name", "this character outside of quotes has no single meaning")
 		}
+		if l.r.bare != nil && !strings.ContainsRune(l.r.bare.words, r) {
+			l.pos += n
+			return l.fault("name", "this character of the client's character set must stand in quotes")
+		}
 		n += size
 	}
 	return l.token(Word, n)

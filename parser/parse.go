@@ -41,7 +41,7 @@ func parseNested(text string, r Reading, nesting int) (*Script, error) {
 	if err != nil {
 		return nil, err
 	}
-	script := &Script{ModeFree: l.modeFree, Tail: l.tail}
+	script := &Script{ModeFree: l.modeFree, Tail: l.tail, Reading: r}
 	parts := split(&l)
 	script.Statements = make([]Statement, len(parts))
 	for i, part := range parts {
@@ -71,7 +71,7 @@ func parseLone(text string, r Reading, nesting int) (*Script, error) {
 	if err != nil {
 		return nil, err
 	}
-	one.ModeFree = l.modeFree
+	one.ModeFree, one.Reading = l.modeFree, r
 	if len(l.tokens) == 0 {
 		return &one.Script, nil
 	}

@@ -53,4 +53,6 @@ type Reading struct {
 	Dialect Dialect
 	Mode    Mode
 	Charset string // character_set_client, lower case ("utf8mb4"); "" means utf8mb4
+
+	bare *narrowSet // the client's own character set, whose words are told by it, of a text that was put into UTF-8
 }

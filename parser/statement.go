@@ -32,16 +32,18 @@ type Script struct {
 	// ModeFree: the text means the same under every sql_mode and client character set, so
 	// that nothing of the session had to be known to read it.
 	ModeFree bool
+	// Reading is what the statements, and texts within them, are read by.
+	Reading Reading
 	// Tail: a comment stands behind the last semicolon, which some servers answer as a statement of its own.
 	Tail bool
 }
 
 // Statement is one statement, read as the warehouse reads it.
 type Statement struct {
-	// Text is the canonical spelling. These bytes are parsed, judged and forwarded. It is the
+	// Text is the canonical spelling. It is parsed, judged and, as Sent spells it, forwarded. It is the
 	// client's own text wherever that has one meaning.
 	Text string
-	// Rest is what stands behind the statement in its text, beginning with its semicolon; "" for a lone one.
+	// Rest is what stands behind the statement in its text, as it was sent, beginning with its semicolon; "" for a lone one.
 	Rest string
 	// Kind is the statement's class in lower case: "select", "insert", "create table", "set" …
 	Kind string
@@ -56,4 +58,6 @@ type Statement struct {
 	Tokens []Token
 	// Unparsed says, under TierTokens, what the tree parser did not understand.
 	Unparsed string
+
+	sent string // Text in the client's character set, where it is another text
 }

@@ -1,0 +1,133 @@
+package parser
+
+import (
+	"strings"
+	"sync"
+	"unicode/utf8"
+)
+
+// ParseSent is Parse for a text as a client sent it. Where the character set has one byte for each character, the text is
+// read in UTF-8: names then are what the catalog calls them. [Statement.Sent] gives the client's bytes, and
+// [Script.Reading] what the statements, and texts within them, were read by.
+func ParseSent(text string, r Reading) (*Script, error) {
+	set := r.narrow()
+	if set == nil || isASCII(text) {
+		return Parse(text, r)
+	}
+	decoded, ok := set.decode(text)
+	if !ok {
+		return Parse(text, r) // a byte that is no character: it may stand in a string
+	}
+	script, err := Parse(decoded, r.Decoded())
+	if err != nil {
+		return nil, err
+	}
+	script.ModeFree = false // it depends on the character set
+	for i := range script.Statements {
+		st := &script.Statements[i]
+		if st.sent, ok = set.encode(st.Text); !ok {
+			return nil, &Error{"text", "it cannot be spelt in the character set " + r.Charset, 1, 1}
+		}
+		st.Rest, _ = set.encode(st.Rest)
+	}
+	return script, nil
+}
+
+// Sent is the statement in the client's character set: what is forwarded.
+func (st *Statement) Sent() string {
+	if st.sent != "" {
+		return st.sent
+	}
+	return st.Text
+}
+
+// Encode spells a text of UTF-8 as a client would send it under this reading; ok is false where that is not known.
+func (r Reading) Encode(text string) (sent string, ok bool) {
+	if isASCII(text) {
+		return text, true
+	}
+	if r.Unicode() {
+		return text, utf8.ValidString(text)
+	}
+	if set := r.narrow(); set != nil {
+		return set.encode(text)
+	}
+	return "", false
+}
+
+// Unicode tells whether the client character set is UTF-8.
+func (r Reading) Unicode() bool { return classOf(r.Charset) == unicodeSet }
+
+// Decoded is the reading of a text in UTF-8 that was written under this one, such as a program's body in the catalog.
+func (r Reading) Decoded() Reading {
+	if set := r.narrow(); set != nil {
+		r.Charset, r.bare = "utf8mb4", set
+	}
+	return r
+}
+
+// narrow gives the character set if each of its bytes is one character. TiDB takes latin1 for UTF-8.
+func (r Reading) narrow() *narrowSet {
+	if classOf(r.Charset) != asciiSafe || r.Dialect.Flavor == TiDB {
+		return nil
+	}
+	return narrowSets()[r.Charset]
+}
+
+// narrowSet is a character set of one byte for each character, ASCII below 0x80.
+type narrowSet struct {
+	runes [128]rune // of the bytes from 0x80 on; U+FFFD for none
+	bytes map[rune]byte
+	words string // what may stand in a name without quotes
+}
+
+var narrowSets = sync.OnceValue(func() map[string]*narrowSet {
+	sets := make(map[string]*narrowSet, len(charsetTable))
+	for name, row := range charsetTable {
+		set := &narrowSet{bytes: make(map[rune]byte, 128), words: row[1]}
+		for i, r := range []rune(row[0]) {
+			set.runes[i] = r
+			if r != utf8.RuneError {
+				set.bytes[r] = byte(0x80 + i)
+			}
+		}
+		sets[name] = set
+	}
+	return sets
+})
+
+// decode gives the text in UTF-8; ok is false when a byte is no character.
+func (s *narrowSet) decode(text string) (decoded string, ok bool) {
+	var b strings.Builder
+	b.Grow(len(text) + len(text)/4)
+	for i := range len(text) {
+		c := text[i]
+		if c < utf8.RuneSelf {
+			b.WriteByte(c)
+			continue
+		}
+		r := s.runes[c-0x80]
+		if r == utf8.RuneError {
+			return "", false
+		}
+		b.WriteRune(r)
+	}
+	return b.String(), true
+}
+
+func (s *narrowSet) encode(text string) (sent string, ok bool) {
+	var b strings.Builder
+	b.Grow(len(text))
+	for _, r := range text {
+		if r < utf8.RuneSelf {
+			b.WriteByte(byte(r))
+			continue
+		}
+		c, known := s.bytes[r]
+		if !known {
+			return "", false
+		}
+		b.WriteByte(c)
+	}
+	return b.String(), true
+}

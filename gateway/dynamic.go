@@ -54,7 +54,7 @@ func (s *Session) dynamic(ctx context.Context, t *trip) (bool, error) {
 		made = sources(s.expand(t.graph))
 	}
 	if d.Verb == "prepare" {
-		t.named = &named{script: inner, schema: s.state.schema, made: made}
+		t.named = &named{held: held{text: text, script: inner, schema: s.state.schema}, made: made}
 	}
 	t.graph = joined(t.graph, graph, d, made)
 	return true, nil
@@ -121,9 +121,7 @@ func (s *Session) executeNamed(ctx context.Context, t *trip, d *parser.Dynamic) 
 	if len(n.script.Statements) == 0 {
 		return true, nil
 	}
-	sc := s.scope()
-	sc.Schema = n.schema
-	graph, err := s.g.Reader.Graph(ctx, n.script, 0, sc)
+	graph, err := s.heldGraph(ctx, &n.held)
 	if err != nil {
 		return false, s.undefined(ctx, t.statement, err)
 	}
@@ -248,20 +246,19 @@ func (s *Session) settleNamed(t *trip) {
 }
 
 // insideNamed looks after stored programs that execute statements by name: one that this session prepared is not
-// among the texts that the reader knows. The statement is refused unless that one moves nothing.
+// among the texts that the reader knows. The statement is refused unless that one moves nothing, whatever sql_mode
+// the program has.
 func (s *Session) insideNamed(ctx context.Context, t *trip) error {
 	for _, name := range t.graph.Effects.Executes {
 		for known, n := range s.state.named {
 			if !lineage.MayEqual(known, name) || len(n.script.Statements) == 0 {
 				continue
 			}
-			sc := s.scope()
-			sc.Schema = n.schema
-			inner, err := s.g.Reader.Graph(ctx, n.script, 0, sc)
+			inner, err := s.heldGraph(ctx, &n.held)
 			if err != nil {
 				return err
 			}
-			if len(inner.Flows)+len(inner.Writes)+len(inner.Carriers)+len(inner.Opaque)+len(n.made) == 0 && inner.Refused == "" {
+			if parser.ModeFree(n.text) && len(inner.Flows)+len(inner.Writes)+len(inner.Carriers)+len(inner.Opaque)+len(n.made) == 0 && inner.Refused == "" {
 				continue
 			}
 			g := *t.graph

@@ -47,7 +47,7 @@ func (s *Session) prepare(ctx context.Context, packet []byte) error {
 	if st.Sent() != string(packet[1:]) {
 		sent = append([]byte{byte(wire.ComStmtPrepare)}, st.Sent()...)
 	}
-	p := &prepared{script: script, schema: s.state.schema}
+	p := &prepared{held: held{text: st.Sent(), script: script, schema: s.state.schema}}
 	return s.prepareTrip(ctx, &trip{statement: st, graph: graph, command: wire.ComStmtPrepare, packet: sent}, p)
 }
 
@@ -86,13 +86,13 @@ func (s *Session) unreadablePrepare(ctx context.Context, packet []byte, err erro
 	}
 	g := &lineage.Graph{Kind: "unknown", Tier: parser.TierTokens, Refused: unread.Error()}
 	script := &lineage.Script{Script: &parser.Script{Statements: []parser.Statement{{Text: string(packet[1:]), Kind: "unknown"}}}}
-	return s.prepareTrip(ctx, &trip{statement: &script.Statements[0], graph: g, command: wire.ComStmtPrepare, packet: packet}, &prepared{script: script, opaque: g})
+	return s.prepareTrip(ctx, &trip{statement: &script.Statements[0], graph: g, command: wire.ComStmtPrepare, packet: packet}, &prepared{held: held{script: script}, opaque: g})
 }
 
 // prepareCommand answers PREPARE of a gateway command; the warehouse never sees it.
 func (s *Session) prepareCommand(st *parser.Statement) error {
 	s.state.own++
-	p := &prepared{id: ownStatements + s.state.own, command: st.Command, script: &lineage.Script{Script: &parser.Script{Statements: []parser.Statement{*st}}}}
+	p := &prepared{id: ownStatements + s.state.own, command: st.Command, held: held{script: &lineage.Script{Script: &parser.Script{Statements: []parser.Statement{*st}}}}}
 	if s.state.prepared == nil {
 		s.state.prepared = make(map[uint32]*prepared)
 	}
@@ -178,9 +178,7 @@ func (s *Session) preparedGraph(ctx context.Context, p *prepared) (*lineage.Grap
 	if p.opaque != nil {
 		return p.opaque, nil
 	}
-	sc := s.scope()
-	sc.Schema = p.schema
-	return s.g.Reader.Graph(ctx, p.script, 0, sc)
+	return s.heldGraph(ctx, &p.held)
 }
 
 // unknownStatement answers in the warehouse's words, without asking it: a statement that SQL PREPARE made has an

@@ -36,12 +36,11 @@ type state struct {
 
 // prepared is a statement of the binary protocol.
 type prepared struct {
+	held
 	id      uint32
 	params  uint16
-	script  *lineage.Script // one statement
-	schema  string          // current schema at PREPARE, which the warehouse keeps resolving by
-	command parser.Command  // a gateway command: it never reached the warehouse
-	refused bool            // PREPARE was refused, so EXECUTE(-1) is too
+	command parser.Command // a gateway command: it never reached the warehouse
+	refused bool           // PREPARE was refused, so EXECUTE(-1) is too
 	// shown counts rows given out through a cursor, against the display cap.
 	shown  int64
 	cursor *flight        // what the open cursor was permitted by
@@ -50,9 +49,8 @@ type prepared struct {
 
 // named is a statement that SQL PREPARE knows by name.
 type named struct {
-	script *lineage.Script
-	schema string
-	made   []lineage.Source // the data that its text was made of
+	held
+	made []lineage.Source // the data that its text was made of
 }
 
 // mayName tells whether the warehouse may take a name for that of a statement that was prepared.

@@ -88,7 +88,12 @@ func (a *answering) checkOrigin(ctx context.Context, buf []byte, at int, e wire.
 	if len(schema) == 0 || a.f.graph == nil || namesSchema(a.f, schema) {
 		return nil
 	}
-	project := a.f.snapshot.ProjectOf(string(schema))
+	// Names come in the character set for results, which is the client's own as a rule.
+	name, known := a.s.state.reading.Decode(string(schema))
+	if !known || namesSchema(a.f, []byte(name)) {
+		return nil
+	}
+	project := a.f.snapshot.ProjectOf(name)
 	if project == "" {
 		return nil
 	}

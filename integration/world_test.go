@@ -123,6 +123,13 @@ func (c *client) run(named bool, q string, args ...any) ([]string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
 	defer cancel()
 	rows, err := c.conn.QueryContext(ctx, q, args...)
+	return read(named, rows, err)
+}
+
+// rows gives the rows of an answer as try does.
+func (c *client) rows(rows *sql.Rows, err error) ([]string, error) { return read(false, rows, err) }
+
+func read(named bool, rows *sql.Rows, err error) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}

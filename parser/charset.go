@@ -55,6 +55,17 @@ func (r Reading) Encode(text string) (sent string, ok bool) {
 	return "", false
 }
 
+// Decode gives a text in the client character set in UTF-8; ok is false where that is not known.
+func (r Reading) Decode(sent string) (text string, ok bool) {
+	if r.Unicode() || isASCII(sent) {
+		return sent, true
+	}
+	if set := r.narrow(); set != nil {
+		return set.decode(sent)
+	}
+	return "", false
+}
+
 // Unicode tells whether the client character set is UTF-8.
 func (r Reading) Unicode() bool { return classOf(r.Charset) == unicodeSet }
 

@@ -388,7 +388,7 @@ func (l *lexer) quoted(kind TokenKind, offset int) error {
 		case c >= utf8.RuneSelf && classOf(l.r.Charset) == unlexable:
 			l.pos = i
 			return l.fault("character set "+l.r.Charset, "text beyond ASCII cannot be read soundly in it; SET NAMES utf8mb4")
-		case c >= utf8.RuneSelf && kind == QuotedName && classOf(l.r.Charset) != unicodeSet:
+		case c >= utf8.RuneSelf && (kind == QuotedName || offset > 0) && classOf(l.r.Charset) != unicodeSet:
 			l.pos = i
 			return l.fault("name", "a name beyond ASCII needs the client character set utf8mb4")
 		}

@@ -15,11 +15,9 @@ import (
 // refusedStatements are the tree parser's statements that lineage has no case for, with what becomes of them.
 var refusedStatements = map[string][]string{
 	"refused: TiDB alone has it; it moves data in ways of its own or changes what later statements mean": strings.Fields(`
-		AddQueryWatchStmt AdminStmt AlterRangeStmt CalibrateResourceStmt CancelDistributionJobStmt CleanupTableLockStmt CompactTableStmt
-		CreateBindingStmt CreateMaskingPolicyStmt CreateStatisticsStmt DistributeTableStmt DropBindingStmt DropQueryWatchStmt
-		DropStatisticsStmt DropStatsStmt FlashBackDatabaseStmt FlashBackTableStmt FlashBackToTimestampStmt ImportIntoActionStmt
-		LoadStatsStmt LockStatsStmt NonTransactionalDMLStmt PlanReplayerStmt RecommendIndexStmt RecoverTableStmt RefreshStatsStmt
-		SetBindingStmt SetConfigStmt SetSessionStatesStmt SplitRegionStmt TraceStmt TrafficStmt UnlockStatsStmt`),
+		AddQueryWatchStmt AlterRangeStmt CalibrateResourceStmt CancelDistributionJobStmt CreateBindingStmt CreateMaskingPolicyStmt
+		DropBindingStmt DropQueryWatchStmt DropStatisticsStmt FlashBackDatabaseStmt FlashBackToTimestampStmt ImportIntoActionStmt
+		LoadStatsStmt PlanReplayerStmt RecommendIndexStmt RefreshStatsStmt SetBindingStmt SetConfigStmt SetSessionStatesStmt TrafficStmt`),
 	"a recogniser reads it before the tree is made": strings.Fields(`BRIEStmt BinlogStmt DropProcedureStmt ExecuteStmt ExplainForStmt
 		ImportIntoStmt PrepareStmt ProcedureInfo`),
 	"a stored program's body is read statement by statement, never as this tree": strings.Fields(`ProcedureBlock ProcedureCloseCur
@@ -48,8 +46,8 @@ var textNames = map[string]string{
 	"CommonTableExpression.Name":      "with",
 	"HintTable.DBName":                "a hint reads nothing",
 	"HintTable.TableName":             "a hint reads nothing",
-	"GrantLevel.DBName":               "access is the warehouse's",
-	"GrantLevel.TableName":            "access is the warehouse's",
+	"GrantLevel.DBName":               "granted: a definition's",
+	"GrantLevel.TableName":            "granted: a definition's",
 	"Ident.Name":                      "no node holds one",
 	"Ident.Schema":                    "no node holds one",
 	"VariableAssignment.Name":         "set: a variable",
@@ -77,7 +75,7 @@ var textNames = map[string]string{
 	"BRIEStmt.Schemas":                "refused",
 	"FlashBackDatabaseStmt.DBName":    "refused",
 	"FlashBackDatabaseStmt.NewName":   "refused",
-	"FlashBackTableStmt.NewName":      "refused",
+	"FlashBackTableStmt.NewName":      "recovered: in the schema of its table",
 	"FlashBackToTimestampStmt.DBName": "refused",
 }
 

@@ -173,17 +173,29 @@ func (t *tracer) node(n ast.StmtNode, e *parser.Extra) {
 	case *ast.CommitStmt, *ast.RollbackStmt, *ast.SavepointStmt, *ast.ReleaseSavepointStmt,
 		*ast.FlushStmt, *ast.KillStmt, *ast.HelpStmt, *ast.UnlockTablesStmt, *ast.SetPwdStmt, *ast.SetRoleStmt,
 		*ast.SetDefaultRoleStmt, *ast.CreateUserStmt, *ast.AlterUserStmt, *ast.DropUserStmt, *ast.RenameUserStmt,
-		*ast.GrantStmt, *ast.GrantRoleStmt, *ast.GrantProxyStmt, *ast.RevokeStmt, *ast.RevokeRoleStmt,
+		*ast.GrantRoleStmt, *ast.GrantProxyStmt, *ast.RevokeRoleStmt,
 		*ast.ShutdownStmt, *ast.RestartStmt, *ast.AlterInstanceStmt, *ast.SetResourceGroupStmt,
 		*ast.CreateResourceGroupStmt, *ast.AlterResourceGroupStmt, *ast.DropResourceGroupStmt,
 		*ast.CreatePlacementPolicyStmt, *ast.AlterPlacementPolicyStmt, *ast.DropPlacementPolicyStmt:
 		t.expr(n) // no data of tables moves; an expression in them still counts
+	case *ast.GrantStmt:
+		t.granted(n.ObjectType, n.Level)
+	case *ast.RevokeStmt:
+		t.granted(n.ObjectType, n.Level)
 	case *ast.DeallocateStmt:
 		t.g.Effects.Dynamic = &parser.Dynamic{Verb: "deallocate", Name: strings.ToLower(n.Name)}
 	default:
-		if !t.define(n) {
+		if !t.define(n) && !t.tidb(n) {
 			t.refuse("%s is not understood", strings.ToUpper(t.b.statement.Kind))
 		}
+	}
+}
+
+// granted names the table that GRANT and REVOKE are about: access is the warehouse's, no data moves.
+func (t *tracer) granted(kind ast.ObjectTypeType, level *ast.GrantLevel) {
+	table := kind == ast.ObjectTypeNone || kind == ast.ObjectTypeTable
+	if table && level != nil && level.Level == ast.GrantLevelTable {
+		t.structure(level.DBName, level.TableName)
 	}
 }
 

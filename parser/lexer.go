@@ -260,10 +260,24 @@ func isWordByte(c byte) bool {
 // dollarProbe is how the mysql client asks a server at start-up whether it knows dollar quotes.
 const dollarProbe = "SELECT $$"
 
+// dollarQuotes tells whether MySQL may read a dollar-quoted string from here on: $tag$. With no second dollar
+// sign in the same run of ASCII every version reads a name.
+func (l *lexer) dollarQuotes() bool {
+	if l.in[l.pos] != '$' || l.r.Dialect.Flavor != MySQL || strings.TrimSpace(l.in) == dollarProbe {
+		return false
+	}
+	for i := l.pos + 1; i < len(l.in) && isWordByte(l.in[i]); i++ {
+		if l.in[i] == '$' || l.in[i] >= utf8.RuneSelf {
+			return true
+		}
+	}
+	return false
+}
+
 // word reads a keyword or an unquoted name. Bytes above ASCII must be letters of UTF-8: readers
 // differ over anything else (sql.md 2.3).
 func (l *lexer) word() error {
-	if l.in[l.pos] == '$' && l.r.Dialect.Flavor == MySQL && strings.TrimSpace(l.in) != dollarProbe {
+	if l.dollarQuotes() {
 		return l.fault("$", "a name that begins with a dollar sign must be quoted: MySQL may read a dollar-quoted string")
 	}
 	n := 0

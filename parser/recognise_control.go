@@ -12,6 +12,9 @@ func private(what string) func(*scan) bool {
 
 // recogniseControl reads statements that move no data of tables. A subquery would: none has one.
 func recogniseControl(s *scan) bool {
+	if s.is("UNLOCK", "STATS") {
+		return false // TiDB's names tables
+	}
 	if s.is("START", "TRANSACTION") && s.has(0, len(s.st.Tokens), "TIMESTAMP") {
 		return false // TiDB's AS OF TIMESTAMP counts
 	}
@@ -31,6 +34,14 @@ func recogniseBegin(s *scan) bool {
 // The words before a parenthesis are privileges, whose columns are named in it.
 func recogniseAccounts(s *scan) bool {
 	s.st.Extra.Control = true
+	if on := s.find("ON"); on > 0 && !s.has(0, on, "PROXY") {
+		s.i = on + 1
+		s.accept("TABLE")
+		routine := s.is("FUNCTION") || s.is("PROCEDURE") || s.is("PACKAGE") || s.is("LIBRARY")
+		if schema, name, ok := s.name(); ok && !routine && !s.is(".") {
+			s.st.Extra.Objects = []Named{{schema, name, Structure}}
+		}
+	}
 	return !s.has(0, len(s.st.Tokens), "SELECT", "VALUES", "WITH") || !s.has(0, len(s.st.Tokens), "(")
 }
 

@@ -92,6 +92,8 @@ func (w *rewriter) definition(i int) int {
 		w.put(i, i+1, ident(w.text(i, i+1)))
 	case w.kind(i) == Number && strings.ContainsAny(w.text(i, i+1), "eE") && !strings.HasPrefix(strings.ToLower(w.text(i, i+1)), "0x"):
 		w.put(i, i+1, "1e1") // one that is too large for the tree parser
+	default:
+		return w.newer(i)
 	}
 	return i + 1
 }

@@ -69,7 +69,7 @@ func recogniseAnalyze(s *scan) bool {
 	if s.accept("FORMAT", "=") {
 		s.i++
 	}
-	if s.is("TABLE") || s.is("NO_WRITE_TO_BINLOG") || s.is("LOCAL") {
+	if s.is("TABLE") || s.is("TABLES") || s.is("NO_WRITE_TO_BINLOG") || s.is("LOCAL") {
 		s.i = 0 // the list is read by its verb: ANALYZE counts rows and changes none
 		return recogniseTableList(s)
 	}

@@ -35,7 +35,7 @@ func recogniseRest(st *Statement, r Reading, nesting int) {
 		}
 	}
 	s := &scan{st: st, r: r, nesting: nesting}
-	for _, f := range []func(*scan) bool{recogniseCreateTable, recogniseAlterTable, recogniseOtherDefinition, recogniseTransaction} {
+	for _, f := range []func(*scan) bool{recogniseCreateTable, recogniseAlterTable, recogniseCreateIndex, recogniseAlterSchema, recogniseOtherDefinition, recogniseTransaction} {
 		s.i = 0
 		if f(s) {
 			st.Tier = TierRecogniser
@@ -52,7 +52,7 @@ func (w *rewriter) drop(from, to int)             { w.edits = append(w.edits, ed
 func (w *rewriter) put(from, to int, text string) { w.edits = append(w.edits, edit{from, to, text}) }
 func (w *rewriter) at(i int) *rewriter            { w.i = i; return w }
 func (w *rewriter) kind(i int) TokenKind {
-	if i < len(w.st.Tokens) {
+	if i >= 0 && i < len(w.st.Tokens) {
 		return w.st.Tokens[i].Kind
 	}
 	return 0
@@ -114,7 +114,7 @@ func (w *rewriter) token(i int) int {
 		return w.cast(i)
 	case w.is("FOR", "SYSTEM_TIME"):
 		return w.systemTime(i)
-	case w.is("RETURNING") && w.find("RETURNING") == i && i > 0:
+	case w.is("RETURNING") && i > 0 && w.outermost(i, "RETURNING"):
 		return w.returning(i)
 	case w.is("AS") && w.rowAlias(i):
 		return i + 2
@@ -164,10 +164,6 @@ func (w *rewriter) token(i int) int {
 		return i + 4
 	case i == 0 && w.is("ALTER") && w.find("VIEW") > 0 && w.find("VIEW") < 16 && w.find("AS") > 0:
 		w.put(0, 1, "CREATE OR REPLACE")
-	case w.is("MATCH") && !w.at(i+1).is("(") && w.at(i).find("AGAINST") > 0:
-		end := w.at(i).find("AGAINST")
-		w.put(i, end, "MATCH ("+w.text(i+1, end)+")")
-		return end
 	}
 	return w.dialect(i)
 }
@@ -183,6 +179,13 @@ func (w *rewriter) isTargetInto(i int) bool {
 		}
 	}
 	return false
+}
+
+// outermost tells whether token i is the first such word outside of all parentheses.
+func (w *rewriter) outermost(i int, word string) bool {
+	at := w.i
+	defer func() { w.i = at }()
+	return w.at(0).find(word) == i
 }
 
 // into cuts SELECT … INTO out wherever it stands and keeps its targets.
@@ -254,7 +257,7 @@ func (w *rewriter) close(i int) int {
 // cast gives CAST a type that the tree parser knows: a type names no table.
 func (w *rewriter) cast(i int) int {
 	end := w.close(i+1) - 1
-	as, depth := -1, 0
+	zone, as, depth := -1, -1, 0
 	for j := i + 1; j < end; j++ {
 		w.i = j
 		switch {
@@ -262,12 +265,17 @@ func (w *rewriter) cast(i int) int {
 			depth++
 		case w.is(")"):
 			depth--
+		case depth == 1 && w.is("AT", "TIME", "ZONE"):
+			zone = j
 		case depth == 1 && w.is("AS"):
 			as = j
 		}
 	}
 	if as < 0 {
 		return i + 2
+	}
+	if zone > 0 && zone < as {
+		w.cut(zone, as)
 	}
 	w.keep(as+1, end)
 	w.put(as+1, end, "CHAR")
@@ -328,13 +336,14 @@ func (w *rewriter) returning(i int) int {
 	return w.last()
 }
 
-// rowAlias cuts the alias of INSERT … VALUES (…) AS new [(a, b)] ON DUPLICATE KEY UPDATE.
+// rowAlias cuts the alias of INSERT … VALUES (…) AS new [(a, b)] [ON DUPLICATE KEY UPDATE …].
 func (w *rewriter) rowAlias(i int) bool {
 	end := i + 2
 	if w.at(end).is("(") {
 		end = w.close(end)
 	}
-	if !w.at(end).is("ON", "DUPLICATE") || !w.inInsert() || i == 0 || !(w.at(i-1).is(")") || w.kind(i-1) != 0) {
+	last := end == w.last() && w.at(0).find("SELECT", "TABLE", "WITH") < 0
+	if !last && !w.at(end).is("ON", "DUPLICATE") || !w.inInsert() || i == 0 || !(w.at(i-1).is(")") || w.kind(i-1) != 0) {
 		w.i = i
 		return false
 	}

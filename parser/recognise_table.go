@@ -82,7 +82,7 @@ func recogniseTableList(s *scan) bool {
 // recogniseLock reads LOCK TABLES t [AS a] READ|WRITE …: no data moves.
 func recogniseLock(s *scan) bool {
 	s.i = 1
-	if s.has(0, len(s.st.Tokens), "SELECT", "(") {
+	if s.has(0, len(s.st.Tokens), "SELECT", "(") || s.is("STATS") {
 		return false
 	}
 	s.st.Extra.Control = true
@@ -108,11 +108,25 @@ func recogniseLoadIndex(s *scan) bool {
 	return s.is("LOAD", "INDEX", "INTO", "CACHE") && recogniseTableList(s)
 }
 
-// recogniseFlush: FLUSH … FOR EXPORT hands out a table's file.
+// recogniseFlush: FLUSH TABLES t, u names tables; FLUSH … FOR EXPORT hands out a table's file.
 func recogniseFlush(s *scan) bool {
 	if s.has(0, len(s.st.Tokens), "EXPORT") {
 		s.st.Extra.Private = "FLUSH … FOR EXPORT, which hands out a table's file"
 		return true
+	}
+	s.i = 1
+	s.acceptAny("LOCAL", "NO_WRITE_TO_BINLOG")
+	if s.acceptAny("TABLES", "TABLE") && !s.is("WITH") {
+		for {
+			schema, name, ok := s.name()
+			if !ok {
+				break
+			}
+			s.st.Extra.Objects = append(s.st.Extra.Objects, Named{schema, name, Structure})
+			if !s.accept(",") {
+				break
+			}
+		}
 	}
 	return recogniseControl(s)
 }

@@ -1,0 +1,275 @@
+package parser
+
+import (
+	"slices"
+	"strings"
+)
+
+// newer re-spells what newer servers read and the tree parser does not: MySQL 8.0 and later first of all.
+func (w *rewriter) newer(i int) int {
+	switch w.i = i; {
+	case w.is("(", ")") && (w.scan.at(i-1, ",") || w.scan.at(i-1, "(")):
+		w.put(i, i+2, "(1)") // the empty one of GROUPING SETS
+		return i + 2
+	case w.is("("):
+		w.derivedColumns(i)
+	case w.is("MATCH"):
+		return w.match(i)
+	case w.is("SOUNDS", "LIKE"):
+		w.put(i, i+2, "=")
+		return i + 2
+	case w.is("FOR", "UPDATE"), w.is("FOR", "SHARE"):
+		return w.locking(i)
+	case w.is("JSON_VALUE", "("):
+		w.jsonValue(i)
+	case w.is("NULL", "ON", "NULL") && i > 0, w.is("ABSENT", "ON", "NULL"):
+		w.drop(i, i+3) // of JSON_ARRAY, JSON_ARRAYAGG, JSON_OBJECT …
+		return i + 3
+	case w.is("CONVERT", "("):
+		w.convert(i)
+	case w.is("GROUPING", "SETS", "("):
+		w.put(i, i+3, "ROW(")
+		return i + 3
+	case w.is("ROLLUP", "("), w.is("CUBE", "("):
+		w.put(i, i+2, "ROW(")
+		return i + 2
+	case w.is("QUALIFY"):
+		return w.qualify(i)
+	case w.is("LIMIT"):
+		return w.limit(i)
+	case w.is("SEPARATOR") && w.kind(i+1) == Number:
+		w.put(i+1, i+2, "','")
+		return i + 2
+	case w.is(":=") && !w.setting() && w.kind(i-1) == UserVariable:
+		w.assigns(i)
+	case w.kind(i) == String && w.kind(i-1) == String && !w.setting():
+		w.drop(i, i+1) // literals side by side are one
+	case w.is("STRAIGHT_JOIN") && w.joins(i):
+		w.put(i, i+1, "JOIN")
+	case w.is("PARTITION", "(") && w.begins("LOAD"):
+		w.drop(i, w.close(i+1))
+		return w.close(i + 1)
+	case i == 0 && w.is("DO") && w.has(0, w.last(), "AS"):
+		w.put(0, 1, "SELECT") // its expressions may have aliases
+	case w.is("MATERIALIZED", "VIEW"), w.is("MATERIALIZED", "DEFINER"), w.is("MATERIALIZED", "SQL", "SECURITY"):
+		w.drop(i, i+1) // MySQL reads its query when it is read, unless an engine that analyses keeps a copy
+	default:
+		return w.word(i)
+	}
+	return i + 1
+}
+
+// begins tells whether the statement begins with a word.
+func (w *rewriter) begins(word string) bool { return w.st.Tokens[0].is(w.st.Text, word) }
+
+// operators are words that a parenthesis may follow where the alias of a derived table could stand.
+var operators = words(`and as between div except for having in intersect is join like limit minus mod not on or order over
+	partition regexp rlike set straight_join then union using value values when where xor`)
+
+// derivedColumns drops the names of a derived table's columns: (SELECT …) AS d (a, b).
+func (w *rewriter) derivedColumns(i int) {
+	j := i
+	for w.at(j).is("(") {
+		j++
+	}
+	if !w.is("SELECT") && !w.is("WITH") && !w.is("VALUES") && !w.is("TABLE") {
+		return
+	}
+	j = w.close(i)
+	if w.at(j).is("AS") {
+		j++
+	}
+	if k := w.kind(j); k != Word && k != QuotedName || !w.at(j+1).is("(") || k == Word && operators[strings.ToLower(w.text(j, j+1))] {
+		return
+	}
+	end := w.close(j + 1)
+	for n := j + 2; n < end; n++ {
+		if name := (n-j)%2 == 0; name && (n >= len(w.st.Tokens) || !w.st.Tokens[n].isName()) || !name && n < end-1 && !w.at(n).is(",") {
+			return
+		}
+	}
+	w.drop(j+1, end)
+}
+
+// match puts parentheses about MATCH … AGAINST (…): the tree parser lets nothing be computed with it otherwise.
+func (w *rewriter) match(i int) int {
+	against := w.at(i).find("AGAINST")
+	if against < 0 || !w.at(against+1).is("(") {
+		return i + 1
+	}
+	columns := w.text(i+1, against)
+	if !w.at(i + 1).is("(") {
+		columns = "(" + columns + ")"
+	}
+	w.put(i, against, "(MATCH "+columns)
+	end := w.close(against + 1)
+	w.put(end-1, end, "))")
+	return against
+}
+
+// locking drops a locking clause that another one follows: which rows are locked moves no data.
+func (w *rewriter) locking(i int) int {
+	w.i = i + 2
+	if w.accept("OF") {
+		for {
+			if _, _, ok := w.name(); !ok {
+				return i + 1
+			}
+			if !w.accept(",") {
+				break
+			}
+		}
+	}
+	if !w.accept("NOWAIT") {
+		w.accept("SKIP", "LOCKED")
+	}
+	end := w.i
+	if w.is("FOR", "UPDATE") || w.is("FOR", "SHARE") {
+		w.drop(i, end)
+	}
+	return max(end, i+1)
+}
+
+// jsonValue cuts RETURNING type and what happens on EMPTY and ERROR out of JSON_VALUE(document, path …).
+func (w *rewriter) jsonValue(i int) {
+	end := w.close(i+1) - 1
+	for j, depth, paths := i+2, 0, false; j < end; j++ {
+		switch w.i = j; {
+		case w.is("("):
+			depth++
+		case w.is(")"):
+			depth--
+		case depth > 0:
+		case w.is(","):
+			paths = true
+		case paths && (w.is("RETURNING") || w.is("DEFAULT") || w.is("NULL", "ON") || w.is("ERROR", "ON")):
+			w.cut(j, end)
+			return
+		}
+	}
+}
+
+// convert gives CONVERT(value, type) and CONVERT(value USING set) a type and a set that the tree parser knows.
+func (w *rewriter) convert(i int) {
+	end := w.close(i+1) - 1
+	for j, depth := i+2, 0; j < end; j++ {
+		switch w.i = j; {
+		case w.is("("):
+			depth++
+		case w.is(")"):
+			depth--
+		case depth > 0:
+		case w.is(","):
+			w.keep(j+1, end)
+			w.put(j+1, end, "CHAR")
+			return
+		case w.is("USING") && j+2 == end && w.kind(j+1) != Word:
+			w.put(j+1, end, "utf8mb4")
+			return
+		}
+	}
+}
+
+// qualify takes QUALIFY condition out and keeps the condition beside the tree.
+func (w *rewriter) qualify(i int) int {
+	end, depth := i+1, 0
+	for ; end < w.last(); end++ {
+		w.looked++
+		if w.i = end; w.is("(") {
+			depth++
+		} else if w.is(")") {
+			if depth--; depth < 0 {
+				break
+			}
+		} else if depth == 0 && (w.is("ORDER") || w.is("LIMIT") || w.is("INTO") || w.is("FOR") || w.is("LOCK") || w.is("UNION") || w.is("EXCEPT") || w.is("INTERSECT")) {
+			break
+		}
+	}
+	node, ok := w.expression(w.text(i+1, end))
+	if !ok {
+		return i + 1 // a name
+	}
+	w.extra.More = append(w.extra.More, node)
+	w.drop(i, end)
+	return end
+}
+
+// limit puts numbers for the local variables and parameters that LIMIT may name in a stored program, and keeps them.
+func (w *rewriter) limit(i int) int {
+	if w.scan.at(i+1, "ROWS") {
+		return i + 1
+	}
+	for j := i + 1; ; j += 2 {
+		if w.kind(j) == Word {
+			node, ok := w.expression(w.text(j, j+1))
+			if !ok {
+				return i + 1
+			}
+			w.extra.More = append(w.extra.More, node)
+			w.put(j, j+1, "1")
+		}
+		if !w.at(j+1).is(",") && !w.at(j+1).is("OFFSET") {
+			return j + 1
+		}
+	}
+}
+
+// assigns keeps @v := value where it is part of a larger expression, which the tree parser does not read, as an
+// assignment beside the tree.
+func (w *rewriter) assigns(i int) {
+	node, ok := w.expression(w.text(i-1, i) + " := 0")
+	if !ok {
+		w.bad = true
+		return
+	}
+	w.extra.More = append(w.extra.More, node)
+	w.put(i, i+1, "=")
+}
+
+// joins tells the STRAIGHT_JOIN between two tables from that of SELECT STRAIGHT_JOIN.
+func (w *rewriter) joins(i int) bool {
+	for _, option := range []string{"SELECT", "ALL", "DISTINCT", "DISTINCTROW", "HIGH_PRIORITY", "SQL_CACHE", "SQL_NO_CACHE", "SQL_SMALL_RESULT", "SQL_BIG_RESULT", "SQL_BUFFER_RESULT", "SQL_CALC_FOUND_ROWS"} {
+		if w.scan.at(i-1, option) {
+			return false
+		}
+	}
+	return i > 0 && w.kind(i-1) != Hint
+}
+
+// dialectNames are words that the tree parser keeps for itself and a server lets be names.
+var dialectNames = map[Flavor]map[string]bool{
+	MariaDB: words("database generated of option row schema stored until virtual window next"),
+	MySQL:   words("array until next"),
+}
+
+// word quotes such a word where it is no keyword.
+func (w *rewriter) word(i int) int {
+	if w.kind(i) != Word || !dialectNames[w.r.Dialect.Flavor][strings.ToLower(w.text(i, i+1))] || w.scan.at(i+1, "(") {
+		return i + 1
+	}
+	for _, verb := range []string{"SELECT", "INSERT", "UPDATE", "DELETE", "REPLACE", "WITH", "TRUNCATE"} {
+		if w.begins(verb) && !w.keyword(i) {
+			w.put(i, i+1, ident(w.text(i, i+1)))
+			break
+		}
+	}
+	return i + 1
+}
+
+// keyword tells where such a word is one: WINDOW w AS (…), FOR UPDATE OF t, CURRENT ROW, NEXT VALUE FOR s …
+func (w *rewriter) keyword(i int) bool {
+	before := func(words ...string) bool {
+		return slices.ContainsFunc(words, func(word string) bool { return w.scan.at(i-1, word) })
+	}
+	switch w.i = i; {
+	case w.is("WINDOW"):
+		return w.scan.at(i+2, "AS") && w.scan.at(i+3, "(")
+	case w.is("NEXT"):
+		return w.is("NEXT", "VALUE", "FOR") || before("FETCH")
+	case w.is("OF"):
+		return before("UPDATE", "SHARE", "AS", "PORTION")
+	case w.is("ROW"):
+		return before("CURRENT", "FIRST", "NEXT") || w.kind(i-1) == Number
+	}
+	return false
+}

@@ -81,7 +81,7 @@ func (s *Session) explain(ctx context.Context, text string) ([]Judged, error) {
 	if err := s.refreshFor(ctx, []byte(text)); err != nil {
 		return nil, err
 	}
-	script, err := s.g.Reader.Parse([]byte(s.spelt(text)), s.state.reading)
+	script, err := s.g.Reader.Parse([]byte(s.byItself(text)), s.state.reading)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +97,7 @@ func (s *Session) explain(ctx context.Context, text string) ([]Judged, error) {
 			return nil, err
 		}
 		if d := g.Effects.Dynamic; d != nil && d.Text != "" {
-			if _, inner, err := s.innerGraph(ctx, s.spelt(d.Text)); err == nil {
+			if _, inner, err := s.innerGraph(ctx, s.byItself(d.Text)); err == nil {
 				g = joined(g, inner, d, nil)
 			}
 		}

@@ -45,7 +45,7 @@ func (s *Session) dynamic(ctx context.Context, t *trip) (bool, error) {
 		return false, s.refuseInner(ctx, t, err)
 	}
 	if asked {
-		if t.packet, err = s.spelled(t, d, text); err != nil {
+		if t.packet, err = s.replaced(t, d, text); err != nil {
 			return false, s.refuseInner(ctx, t, err)
 		}
 	}

@@ -18,14 +18,14 @@ var errUnspeakable = errors.New("the text that it runs holds characters that the
 // the expression's value is.
 func (s *Session) dynamicText(ctx context.Context, st *parser.Statement, d *parser.Dynamic) (text string, asked bool, err error) {
 	if d.Expression != "" {
-		text, err = s.textOf(ctx, st, d.Expression)
+		text, err = s.textOf(ctx, st.SentPart(d.Expression))
 		return text, true, err
 	}
 	switch {
 	case ascii(d.Text):
 		return d.Text, false, nil
 	case s.state.reading.Dialect.Flavor == parser.MariaDB: // a literal goes through character_set_connection
-		text, err = s.textOf(ctx, st, "'"+strings.ReplaceAll(d.Text, "'", "''")+"'")
+		text, err = s.textOf(ctx, "'"+strings.ReplaceAll(st.SentPart(d.Text), "'", "''")+"'")
 		return text, false, err
 	case s.state.reading.Unicode(), st.Sent() != st.Text: // MySQL puts a literal into UTF-8, and then reads these bytes in the client's character set
 		return d.Text, false, nil
@@ -33,13 +33,9 @@ func (s *Session) dynamicText(ctx context.Context, st *parser.Statement, d *pars
 	return "", false, errUnspeakable
 }
 
-// textOf asks for the value of an expression. It comes in hex: the character set for results may lack a name's letters, and
-// the warehouse would say '?' for them.
-func (s *Session) textOf(ctx context.Context, st *parser.Statement, expression string) (string, error) {
-	expression, err := s.sent(st, expression)
-	if err != nil {
-		return "", err
-	}
+// textOf asks for the value of an expression, which is in the client's character set. It comes in hex: the character set
+// for results may lack a name's letters, and the warehouse would say '?' for them.
+func (s *Session) textOf(ctx context.Context, expression string) (string, error) {
 	rows, err := s.ask(ctx, "SELECT HEX(CONVERT(("+expression+") USING utf8mb4)), CHARSET(("+expression+"))")
 	if err != nil {
 		return "", err
@@ -64,32 +60,17 @@ func (s *Session) textOf(ctx context.Context, st *parser.Statement, expression s
 	return text, nil
 }
 
-// sent spells a part of a statement as the client did.
-func (s *Session) sent(st *parser.Statement, part string) (string, error) {
-	if st.Sent() == st.Text {
-		return part, nil
-	}
-	if text, ok := s.state.reading.Encode(part); ok {
-		return text, nil
-	}
-	return "", errUnspeakable
-}
-
-// spelt is a text out of a statement as the client would send it by itself.
-func (s *Session) spelt(text string) string {
+// byItself is a text out of a statement as the client would send it alone.
+func (s *Session) byItself(text string) string {
 	if sent, ok := s.state.reading.Encode(text); ok {
 		return sent
 	}
 	return text // it was left as it came
 }
 
-// spelled puts the judged text in the place of the expression that had it as its value.
-func (s *Session) spelled(t *trip, d *parser.Dynamic, text string) ([]byte, error) {
-	st := t.statement.Sent()
-	expression, err := s.sent(t.statement, d.Expression)
-	if err != nil {
-		return nil, err
-	}
+// replaced puts the judged text in the place of the expression that had it as its value.
+func (s *Session) replaced(t *trip, d *parser.Dynamic, text string) ([]byte, error) {
+	st, expression := t.statement.Sent(), t.statement.SentPart(d.Expression)
 	if isVariable(d.Expression) {
 		return t.packet, nil // a user variable of this session: it cannot change in between
 	}

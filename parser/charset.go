@@ -25,6 +25,7 @@ func ParseSent(text string, r Reading) (*Script, error) {
 	script.ModeFree = false // it depends on the character set
 	for i := range script.Statements {
 		st := &script.Statements[i]
+		st.set = set
 		if st.sent, ok = set.encode(st.Text); !ok {
 			return nil, &Error{"text", "it cannot be spelt in the character set " + r.Charset, 1, 1}
 		}
@@ -35,10 +36,19 @@ func ParseSent(text string, r Reading) (*Script, error) {
 
 // Sent is the statement in the client's character set: what is forwarded.
 func (st *Statement) Sent() string {
-	if st.sent != "" {
-		return st.sent
+	if st.set == nil {
+		return st.Text
 	}
-	return st.Text
+	return st.sent
+}
+
+// SentPart gives a part of Text in the client's character set.
+func (st *Statement) SentPart(part string) string {
+	if st.set == nil {
+		return part
+	}
+	sent, _ := st.set.encode(part) // as Text could be
+	return sent
 }
 
 // Encode spells a text of UTF-8 as a client would send it under this reading; ok is false where that is not known.

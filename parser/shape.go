@@ -142,7 +142,7 @@ func (s *Script) Likenable() bool {
 		return false
 	}
 	st := &s.Statements[0]
-	if st.sent != "" || st.Tier != TierTree || st.Command != nil || st.Node == nil || st.Rest != "" || !st.Extra.empty() {
+	if st.set != nil || st.Tier != TierTree || st.Command != nil || st.Node == nil || st.Rest != "" || !st.Extra.empty() {
 		return false
 	}
 	switch st.Kind {

@@ -59,5 +59,6 @@ type Statement struct {
 	// Unparsed says, under TierTokens, what the tree parser did not understand.
 	Unparsed string
 
-	sent string // Text in the client's character set, where it is another text
+	set  *narrowSet // the client's character set, when Text was put into UTF-8
+	sent string     // Text in that set
 }

@@ -316,6 +316,9 @@ func (l *lexer) number() error {
 			break
 		}
 		if c >= utf8.RuneSelf {
+			if l.in[l.pos] == '.' {
+				return l.fault("number", "a letter beyond ASCII behind it has no single meaning")
+			}
 			return l.word()
 		}
 		if c == '.' && n > 0 && !digitsBefore(l.in[l.pos:l.pos+n]) {

@@ -42,9 +42,11 @@ func ReportOf(g, whole *Graph) Report {
 	for name := range rows {
 		reads[name] = true
 	}
+	// Statistics are written, no row is read for anyone: also by ALTER TABLE … ANALYZE PARTITION, which changes no definition.
+	tended := g.Kind == "analyze table" || g.Kind == "alter table" && len(g.Writes) == 0
 	for _, o := range g.Structure {
-		if g.Kind == "analyze table" {
-			writes.add(o) // its statistics are written, no row of it is read for anyone
+		if tended {
+			writes.add(o)
 			continue
 		}
 		reads.add(o)

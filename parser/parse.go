@@ -172,7 +172,7 @@ func compound(text string, tokens []Token) bool {
 		if at(i, "PROCEDURE", "FUNCTION", "TRIGGER", "EVENT", "PACKAGE") {
 			return hasBlock(text, tokens[i:])
 		}
-		if at(i, "TABLE", "VIEW", "INDEX", "DATABASE", "SCHEMA", "USER", "(") && !at(i-1, "=") {
+		if at(i, "TABLE", "VIEW", "INDEX", "DATABASE", "SCHEMA", "USER", "(") && !at(i-1, "=") && !at(i-1, "CURRENT_USER") {
 			return false
 		}
 	}

@@ -31,7 +31,7 @@ func init() {
 		"EXPLAIN": recogniseExplain, "DESC": recogniseExplain, "DESCRIBE": recogniseExplain,
 		"ANALYZE": recogniseAnalyze, "SET": recogniseSetStatement,
 		"PREPARE": recognisePrepare, "EXECUTE": recogniseExecute,
-		"DEALLOCATE": recogniseDeallocate, "DROP": recogniseDrop,
+		"DEALLOCATE": recogniseDeallocate, "DROP": recogniseDrop, "DELETE": recogniseDeleteHistory,
 		"HANDLER": recogniseHandler, "KILL": recogniseKill, "XA": recogniseControl,
 		"CREATE": recogniseCreateProgram, "ALTER": recogniseAlterProgram,
 		"CHECK": recogniseTableList, "CHECKSUM": recogniseTableList, "REPAIR": recogniseTableList,

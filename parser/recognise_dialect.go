@@ -63,8 +63,13 @@ func (w *rewriter) dialect(i int) int {
 			w.edits[len(w.edits)-1].to++
 		}
 		return w.edits[len(w.edits)-1].to
-	case w.is("ESCAPE") && w.kind(i+1) == String && i > 0:
+	case w.is("ESCAPE") && i > 0 && (w.kind(i+1) == String || w.kind(i+1) == UserVariable || w.kind(i+1) == Parameter):
 		return w.cut(i, i+2)
+	case w.is("ESCAPE", "(") && i > 0:
+		end := w.close(i + 1)
+		w.keep(i+1, end)
+		w.drop(i, end)
+		return end
 	default:
 		return w.definition(i)
 	}

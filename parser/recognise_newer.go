@@ -28,18 +28,20 @@ func (w *rewriter) newer(i int) int {
 	case w.is("CONVERT", "("):
 		w.convert(i)
 	case w.is("GROUPING", "SETS", "("):
-		w.put(i, i+3, "ROW(")
-		return i + 3
-	case w.is("ROLLUP", "("), w.is("CUBE", "("):
-		w.put(i, i+2, "ROW(")
+		w.drop(i, i+2)
 		return i + 2
+	case w.is("ROLLUP", "("), w.is("CUBE", "("):
+		w.drop(i, i+1)
 	case w.is("QUALIFY"):
 		return w.qualify(i)
 	case w.is("LIMIT"):
 		return w.limit(i)
-	case w.is("SEPARATOR") && w.kind(i+1) == Number:
-		w.put(i+1, i+2, "','")
-		return i + 2
+	case w.is("SEPARATOR") && w.kind(i+1) == Number, (w.is("BY") || w.is("DEFINED", "NULL")) && w.begins("LOAD"):
+		return w.separator(i)
+	case w.kind(i) == Number && strings.HasSuffix(w.text(i, i+1), "."):
+		w.put(i, i+1, w.text(i, i+1)+"0")
+	case w.is("GROUP", "BY") || w.is("HAVING"):
+		w.fromNothing(i)
 	case w.is(":=") && !w.setting() && w.kind(i-1) == UserVariable:
 		w.assigns(i)
 	case w.kind(i) == String && w.kind(i-1) == String && !w.setting():
@@ -214,6 +216,40 @@ func (w *rewriter) limit(i int) int {
 	}
 }
 
+// separator gives a separator in hexadecimal or binary the form of a text.
+func (w *rewriter) separator(i int) int {
+	for i++; w.scan.at(i, "BY") || w.scan.at(i, "NULL"); i++ {
+	}
+	switch {
+	case w.kind(i) == Number:
+		w.put(i, i+1, "','")
+	case w.kind(i) == Word && w.kind(i+1) == String:
+		w.put(i, i+2, "','")
+	}
+	return i + 1
+}
+
+// fromNothing gives a SELECT without FROM one before its GROUP BY or HAVING: the tree parser wants it.
+func (w *rewriter) fromNothing(i int) {
+	for depth, j := 0, i-1; j >= 0; j-- {
+		w.looked++
+		switch w.i = j; {
+		case w.is(")"):
+			depth++
+		case w.is("("):
+			if depth--; depth < 0 {
+				return
+			}
+		case depth > 0:
+		case w.is("SELECT"):
+			w.put(i, i+1, "FROM (SELECT 1) AS nothing "+w.text(i, i+1))
+			return
+		case w.is("FROM"), w.is("WHERE"), w.is("GROUP"), w.is("UPDATE"), w.is("DELETE"):
+			return
+		}
+	}
+}
+
 // assigns keeps @v := value where it is part of a larger expression, which the tree parser does not read, as an
 // assignment beside the tree.
 func (w *rewriter) assigns(i int) {
@@ -244,7 +280,7 @@ var dialectNames = map[Flavor]map[string]bool{
 
 // word quotes such a word where it is no keyword.
 func (w *rewriter) word(i int) int {
-	if w.kind(i) != Word || !dialectNames[w.r.Dialect.Flavor][strings.ToLower(w.text(i, i+1))] || w.scan.at(i+1, "(") {
+	if w.kind(i) != Word || !dialectNames[w.r.Dialect.Flavor][strings.ToLower(w.text(i, i+1))] || w.scan.at(i+1, "(") && !w.scan.at(i-1, "INTO") {
 		return i + 1
 	}
 	for _, verb := range []string{"SELECT", "INSERT", "UPDATE", "DELETE", "REPLACE", "WITH", "TRUNCATE"} {
@@ -272,4 +308,13 @@ func (w *rewriter) keyword(i int) bool {
 		return before("CURRENT", "FIRST", "NEXT") || w.kind(i-1) == Number
 	}
 	return false
+}
+
+// recogniseDeleteHistory reads MariaDB's DELETE HISTORY FROM t, where HISTORY is no table.
+func recogniseDeleteHistory(s *scan) bool {
+	if s.r.Dialect.Flavor != MariaDB || !s.is("DELETE", "HISTORY", "FROM") {
+		return false
+	}
+	in, ok := s.inner("DELETE " + s.text(2, s.last()))
+	return ok && s.st.adopt(in)
 }

@@ -42,6 +42,7 @@ type CommandEnv struct {
 	Schema     string
 	Task       enforcement.Task
 	Connection uint64
+	Dialect    parser.Dialect
 	// ReadFile fetches a file of the client by the LOCAL INFILE exchange.
 	ReadFile func(name string) ([]byte, error)
 	// Judge takes a text through steps 2 to 5 without running it.
@@ -61,7 +62,7 @@ const maxPolicyFile = 16 << 20
 
 func (s *Session) environment() *CommandEnv {
 	return &CommandEnv{
-		Subject: s.subject, Client: s.address.String(), Schema: s.state.schema, Task: s.task, Connection: s.connection,
+		Subject: s.subject, Client: s.address.String(), Schema: s.state.schema, Task: s.task, Connection: s.connection, Dialect: s.state.reading.Dialect,
 		ReadFile: func(name string) ([]byte, error) {
 			if !s.caps.Has(wire.ClientLocalFiles) {
 				return nil, errors.New("the client does not allow LOCAL INFILE (start the mysql client with --local-infile); or give the policy inline")

@@ -51,7 +51,7 @@ func (s *Session) authenticate() ([]byte, error) {
 			return p, nil
 		case p[0] == wire.HeaderERR:
 			_ = s.client.WritePacket(p)
-			return nil, errLogin
+			return nil, errRejected
 		case p[0] == wire.HeaderAuthSwitch:
 			err = s.switchPlugin(p)
 		default:

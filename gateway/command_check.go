@@ -8,6 +8,7 @@ import (
 
 	"sluice/lineage"
 	"sluice/lineage/catalog"
+	"sluice/parser"
 )
 
 // check is CHECK PROJECTPROTECTION: the seed's best practices over the policy, and what stands in the
@@ -140,7 +141,12 @@ func (r *commandRun) checkView(add finding, o *catalog.Object) {
 func (r *commandRun) checkEvent(add finding, e *catalog.Program) {
 	name := e.Schema + "." + e.Name
 	own := r.snapshot.ProjectOf(e.Schema) == r.project
-	judged, err := r.env.Judge(r.ctx, "CREATE EVENT "+quoteName(e.Schema)+"."+quoteName(e.Name)+" ON SCHEDULE EVERY 1 DAY DO "+e.Body)
+	rd := parser.Reading{Dialect: r.env.Dialect, Mode: parser.ParseMode(e.SQLMode), Charset: strings.ToLower(e.Charset)}.Decoded()
+	body, err := lineage.BodyText(e, rd)
+	var judged []Judged
+	if err == nil {
+		judged, err = r.env.Judge(r.ctx, "CREATE EVENT "+quoteName(e.Schema)+"."+quoteName(e.Name)+" ON SCHEDULE EVERY 1 DAY DO "+body)
+	}
 	if err != nil || len(judged) != 1 || judged[0].Graph == nil || judged[0].Graph.Refused != "" || len(judged[0].Graph.Opaque) > 0 {
 		if own || strings.Contains(strings.ToLower(e.Body), strings.ToLower(r.project)) {
 			add("warning", "event", name, "it runs past every gateway and cannot be read through: look at its body, or ALTER EVENT … DISABLE")

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 
 	"sluice/gateway/wire"
 	"sluice/lineage"
@@ -153,11 +154,26 @@ func (s *Session) changeUser(ctx context.Context, packet []byte) error {
 	ok, err := s.authenticate()
 	u.Forget()
 	clear(packet)
+	if errors.Is(err, errRejected) {
+		return s.unchangedUser(ctx)
+	}
 	if err != nil {
 		return err
 	}
 	s.program, s.taskAsked = u.Attribute("program_name"), false
 	return s.welcome(ctx, ok)
+}
+
+// unchangedUser goes on behind a COM_CHANGE_USER that the warehouse refused. MariaDB keeps the account and the schema of
+// before, and nothing else of the session; the others close it.
+func (s *Session) unchangedUser(ctx context.Context) error {
+	s.warehouse.ReadAhead(false)
+	s.taskAsked = false
+	if err := s.identify(ctx); err != nil {
+		return err
+	}
+	s.client.ReadAhead(true)
+	return nil
 }
 
 // resetConnection keeps the account and forgets the rest.

@@ -27,7 +27,7 @@ func (s *Session) dynamicText(ctx context.Context, st *parser.Statement, d *pars
 	case s.state.reading.Dialect.Flavor == parser.MariaDB: // a literal goes through character_set_connection
 		text, err = s.textOf(ctx, "'"+strings.ReplaceAll(st.SentPart(d.Text), "'", "''")+"'")
 		return text, false, err
-	case s.state.reading.Unicode(), st.Sent() != st.Text: // MySQL puts a literal into UTF-8, and then reads these bytes in the client's character set
+	case s.state.reading.Unicode(), st.Bare() != st.Text: // MySQL puts a literal into UTF-8, and then reads these bytes in the client's character set
 		return d.Text, false, nil
 	}
 	return "", false, errUnspeakable
@@ -70,7 +70,8 @@ func (s *Session) byItself(text string) string {
 
 // replaced puts the judged text in the place of the expression that had it as its value.
 func (s *Session) replaced(t *trip, d *parser.Dynamic, text string) ([]byte, error) {
-	st, expression := t.statement.Sent(), t.statement.SentPart(d.Expression)
+	// Without the comments: one could hold the expression, too.
+	st, expression := t.statement.Bare(), t.statement.SentPart(d.Expression)
 	if isVariable(d.Expression) {
 		return t.packet, nil // a user variable of this session: it cannot change in between
 	}

@@ -27,6 +27,9 @@ const (
 // errLogin ends a session whose login did not succeed; the client has been told.
 var errLogin = errors.New("login refused")
 
+// errRejected is errLogin by the warehouse's own word.
+var errRejected = fmt.Errorf("%w by the warehouse", errLogin)
+
 // login relays the connection phase: the warehouse's own greeting, the client's answer, the
 // authentication dialogue (Connection Phase page of the protocol). When it returns nil, the client
 // holds the warehouse's OK and the session knows its subject.

@@ -1,6 +1,7 @@
 package lineage
 
 import (
+	"errors"
 	"strings"
 
 	"github.com/pingcap/tidb/pkg/parser/ast"
@@ -153,7 +154,11 @@ func (t *tracer) run(key, schema string, p *catalog.Program) {
 	defer delete(t.open, key)
 	rd := parser.Reading{Dialect: t.b.reading.Dialect, Mode: parser.ParseMode(p.SQLMode), Charset: strings.ToLower(p.Charset)}.Decoded()
 	body, err := remember(&p.Memo, func() (programBody, error) {
-		st, locals, err := parser.ParseBody(p.Body, rd)
+		body, err := BodyText(p, rd)
+		if err != nil {
+			return programBody{}, err
+		}
+		st, locals, err := parser.ParseBody(body, rd)
 		return programBody{st, locals}, err
 	})
 	if err != nil {
@@ -162,6 +167,18 @@ func (t *tracer) run(key, schema string, p *catalog.Program) {
 	}
 	defer t.enter(schema, rd)()
 	t.block(body.statements, body.locals)
+}
+
+// BodyText gives the body of a stored program of the warehouse as it was written.
+func BodyText(p *catalog.Program, rd parser.Reading) (string, error) {
+	switch {
+	case p.Lost:
+		return "", errors.New("its body cannot be read as it was written by Sluice's service account")
+	case p.Create != "":
+		return parser.DefinedBody(p.Create, rd)
+	default:
+		return p.Body, nil
+	}
 }
 
 // programBody is a body as it was read: its statements and the names that it declares.
@@ -315,7 +332,12 @@ func (t *tracer) alterEvent(p *parser.Program) {
 	for name, e := range s.Events {
 		if MayEqual(name, p.Name) {
 			rd := parser.Reading{Dialect: t.b.reading.Dialect, Mode: parser.ParseMode(e.SQLMode), Charset: strings.ToLower(e.Charset)}.Decoded()
-			t.eventBody(to, name, e.Body, rd)
+			body, err := BodyText(e, rd)
+			if err != nil {
+				t.opaque("event %s: %v", name, err)
+				continue
+			}
+			t.eventBody(to, name, body, rd)
 		}
 	}
 }

@@ -26,7 +26,10 @@ func ParseSent(text string, r Reading) (*Script, error) {
 	for i := range script.Statements {
 		st := &script.Statements[i]
 		st.set = set
-		if st.sent, ok = set.encode(st.Text); !ok {
+		if st.bare, ok = set.encode(st.Text); ok && st.sent != "" {
+			st.sent, ok = set.encode(st.sent)
+		}
+		if !ok {
 			return nil, &Error{"text", "it cannot be spelt in the character set " + r.Charset, 1, 1}
 		}
 		st.Rest, _ = set.encode(st.Rest)
@@ -34,12 +37,20 @@ func ParseSent(text string, r Reading) (*Script, error) {
 	return script, nil
 }
 
-// Sent is the statement in the client's character set: what is forwarded.
+// Sent is the statement in the client's character set, with its plain comments: what is forwarded.
 func (st *Statement) Sent() string {
+	if st.sent != "" {
+		return st.sent
+	}
+	return st.Bare()
+}
+
+// Bare is Sent without the comments.
+func (st *Statement) Bare() string {
 	if st.set == nil {
 		return st.Text
 	}
-	return st.sent
+	return st.bare
 }
 
 // SentPart gives a part of Text in the client's character set.

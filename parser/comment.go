@@ -21,8 +21,9 @@ func (l *lexer) lineComment(n int) error {
 	if strings.IndexByte(body, '\r') >= 0 && !strings.HasSuffix(body, "\r") {
 		return l.fault("comment", "a carriage return inside it has no single meaning")
 	}
-	// Gone from the canonical text, so that no reader can differ over where it ends.
+	// Gone from the canonical text, which our readers read.
 	l.respell()
+	l.setAside(l.in[l.pos:l.pos+end], 0)
 	l.remarked = len(l.tokens)
 	l.pos += end
 	return nil
@@ -53,6 +54,7 @@ func (l *lexer) dashes() error {
 func (l *lexer) comment() error {
 	rest := l.in[l.pos+2:]
 	d := l.r.Dialect
+	l.executables = l.executables || rest != "" && strings.IndexByte("!MmT+", rest[0]) >= 0
 	switch {
 	case strings.HasPrefix(rest, "!"):
 		return l.executable(3, d.Flavor == MariaDB)
@@ -71,6 +73,8 @@ func (l *lexer) comment() error {
 		return l.fault("comment", "it holds a zero byte")
 	}
 	l.remarked = len(l.tokens)
+	l.respell()
+	l.setAside(l.in[l.pos:l.pos+end+4], 1)
 	return l.blank(end + 4)
 }
 

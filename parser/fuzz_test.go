@@ -2,6 +2,7 @@ package parser_test
 
 import (
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,6 +23,7 @@ func fuzzTexts(f *testing.F) []string {
 		"SELECT 1", "SELECT 'a\\'b', `c`, \"d\", @v, @@x, ? -- e\n# f\n/* g */", "SELECT 1 /*!99999 # */ UNION SELECT v FROM secret.t",
 		"/*!50701 SELECT */ 1; /*M!100100 SELECT 2 */; /*T![ttl] SELECT 3 */", "SELECT /*+ x */ 1 --;", "SELECT '\xbf\\' -- '",
 		"CREATE PROCEDURE p() BEGIN IF 1 THEN SELECT 1; END IF; END; SELECT 2", "SET STATEMENT a = 1 FOR BEGIN NOT ATOMIC SELECT 1; END",
+		"/* a='b' */ SELECT /** c */ 1 -- d\n , /*e*/ 'f' # g", "SELECT '\\' /* h */; SELECT \"i\" /*'*/ -- \"",
 		"EXECUTE IMMEDIATE 'SELECT 1' USING DEFAULT", "INSERT INTO t VALUES (1) AS new ON DUPLICATE KEY UPDATE a = new.a", "SELECT 1e5, 0x1F, 1.e, .5",
 		"SELECT v FROM t FOR SYSTEM_TIME AS OF f(1) FETCH FIRST 2 ROWS WITH TIES", "ADD TRUSTEDPROJECT p", "EXPLAIN FLOW SELECT 1", "SELECT $$",
 		"SELECT JSON_TABLE(a, '$' COLUMNS (b INT PATH '$')) INTO @x, y FROM t", "HANDLER t READ FIRST WHERE a = 1",
@@ -76,8 +78,46 @@ func FuzzParse(f *testing.F) {
 			if b := &again.Statements[0]; b.Text != st.Text || b.Kind != st.Kind || b.Tier != st.Tier || len(b.Tokens) != len(st.Tokens) {
 				t.Fatalf("%q: its statement reads as %s (%s) %q, then as %s (%s) %q", text, st.Kind, st.Tier, st.Text, b.Kind, b.Tier, b.Text)
 			}
+			if st.Sent() != st.Bare() {
+				remarksChangeNothing(t, st, r)
+			}
 		}
 	})
+}
+
+// remarksChangeNothing holds a statement with its comments to the one without them, whatever sql_mode the warehouse
+// reads it by: its quotes begin and end with the same tokens between them.
+func remarksChangeNothing(t *testing.T, st *parser.Statement, r parser.Reading) {
+	t.Helper()
+	for mode := range parser.Mode(4) { // the modes that move quotes
+		for _, charset := range []string{r.Charset, "utf8mb4", "latin1"} {
+			other := parser.Reading{Dialect: r.Dialect, Mode: mode, Charset: charset}
+			bare, bareErr := parser.ParseSent(st.Bare(), other)
+			sent, err := parser.ParseSent(st.Sent(), other)
+			if bareErr != nil {
+				continue // refused without, or not to be told from the comments
+			}
+			if err != nil || len(bare.Statements) != len(sent.Statements) {
+				t.Fatalf("%q is forwarded as %q, which reads otherwise under %+v: %v", st.Text, st.Sent(), other, err)
+			}
+			for i := range bare.Statements {
+				if !slices.Equal(outsideQuotes(&bare.Statements[i]), outsideQuotes(&sent.Statements[i])) {
+					t.Fatalf("%q is forwarded as %q, which reads otherwise under %+v", st.Text, st.Sent(), other)
+				}
+			}
+		}
+	}
+}
+
+// outsideQuotes spells tokens but for the content of quotes: where these begin and end is what counts.
+func outsideQuotes(st *parser.Statement) []string {
+	out := spellings(st)
+	for i, t := range st.Tokens {
+		if t.Kind == parser.String || t.Kind == parser.QuotedName {
+			out[i] = kinds[t.Kind]
+		}
+	}
+	return out
 }
 
 // FuzzParseBody: no body makes it panic or hang.

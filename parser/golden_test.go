@@ -3,6 +3,7 @@ package parser_test
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -142,6 +143,10 @@ func (c *goldenCase) one(in string, r parser.Reading) string {
 	for i := range script.Statements {
 		st := &script.Statements[i]
 		fmt.Fprintf(&b, "  %s (%s): %s\n", st.Kind, st.Tier, shown(st.Text))
+		if sent := st.Sent(); sent != st.Bare() {
+			fmt.Fprintf(&b, "    sent: %s\n", shown(sent))
+			c.sameMeaning(sent, st, r)
+		}
 		if c.tokens {
 			for _, t := range st.Tokens {
 				fmt.Fprintf(&b, "    %s %s\n", kinds[t.Kind], shown(st.Text[t.Start:t.End]))
@@ -149,6 +154,22 @@ func (c *goldenCase) one(in string, r parser.Reading) string {
 		}
 	}
 	return b.String()
+}
+
+// sameMeaning holds what is forwarded to what was read.
+func (c *goldenCase) sameMeaning(sent string, st *parser.Statement, r parser.Reading) {
+	again, err := parser.ParseSent(sent, r)
+	if err != nil || len(again.Statements) != 1 || !slices.Equal(spellings(&again.Statements[0]), spellings(st)) {
+		c.t.Errorf("%s: %q is forwarded as %q, which reads otherwise: %v", c.d.Pos, st.Text, sent, err)
+	}
+}
+
+func spellings(st *parser.Statement) []string {
+	var out []string
+	for _, t := range st.Tokens {
+		out = append(out, st.Text[t.Start:t.End])
+	}
+	return out
 }
 
 var kinds = map[parser.TokenKind]string{

@@ -39,13 +39,17 @@ type lexer struct {
 	inside   bool    // within an executed comment
 	depth    int
 	modeFree bool
-	remarked int // tokens before the last comment that is none to execute
+	asides   []aside
+	// executables: a comment was read that some server executes.
+	executables bool
+	remarked    int // tokens before the last comment that is none to execute
 }
 
 // lexed is one text in canonical spelling.
 type lexed struct {
 	text     string
 	tokens   []Token
+	asides   []aside
 	modeFree bool
 	tail     bool // a comment stands behind the last semicolon, and nothing else
 }
@@ -82,7 +86,7 @@ func (l *lexer) result() (lexed, error) {
 	}
 	n := len(l.tokens)
 	tail := n > 0 && l.remarked == n && out[l.tokens[n-1].Start:l.tokens[n-1].End] == ";"
-	return lexed{text: out, tokens: l.kept(), modeFree: l.modeFree, tail: tail}, nil
+	return lexed{text: out, tokens: l.kept(), asides: l.sure(out), modeFree: l.modeFree, tail: tail}, nil
 }
 
 // kept gives the tokens in memory of their own.

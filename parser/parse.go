@@ -51,8 +51,8 @@ func parseNested(text string, r Reading, nesting int) (*Script, error) {
 		}
 		st.Rest = part.rest
 	}
-	if len(script.Statements) == 1 && l.text == text {
-		whole(&script.Statements[0], text, parts[0])
+	if len(script.Statements) == 1 {
+		whole(&script.Statements[0], text, &l, parts[0])
 	}
 	return script, nil
 }
@@ -80,24 +80,29 @@ func parseLone(text string, r Reading, nesting int) (*Script, error) {
 	if err := parseStatement(&one.statement[0], p, r, nesting); err != nil {
 		return nil, err
 	}
-	if l.text == text {
-		whole(&one.statement[0], text, p)
-	}
+	whole(&one.statement[0], text, &l, p)
 	return &one.Script, nil
 }
 
 // whole gives a lone statement the client's own bytes, with white space and semicolon around it.
-func whole(st *Statement, text string, p part) {
-	if st.Command == nil {
-		shift := p.from
-		st.Text = text
-		if shift == 0 {
-			return
-		}
-		for i := range st.Tokens {
-			st.Tokens[i].Start += shift
-			st.Tokens[i].End += shift
-		}
+func whole(st *Statement, text string, l *lexed, p part) {
+	if st.Command != nil {
+		return
+	}
+	if len(l.asides) > 0 && !l.tail && l.with().between(0, int32(len(l.text))) == text {
+		st.sent = text
+	}
+	if l.text != text {
+		return
+	}
+	shift := p.from
+	st.Text = text
+	if shift == 0 {
+		return
+	}
+	for i := range st.Tokens {
+		st.Tokens[i].Start += shift
+		st.Tokens[i].End += shift
 	}
 }
 
@@ -107,6 +112,7 @@ type part struct {
 	tokens []Token
 	from   int32
 	rest   string
+	sent   string // text with its asides, if it has any
 }
 
 // split cuts a text at its semicolons. A stored program's definition keeps those of its body. Nothing
@@ -137,12 +143,23 @@ func isSemicolon(l *lexed, i int) bool {
 
 func cut(l *lexed, first, last int) part {
 	from, to := l.tokens[first].Start, l.tokens[last-1].End
+	begin, end := int32(0), int32(len(l.text)) // of what stands between two semicolons
+	if first > 0 {
+		begin = l.tokens[first-1].End
+	}
+	if last < len(l.tokens) {
+		end = l.tokens[last].Start
+	}
 	tokens := l.tokens[first:last:last] // nobody looks back at them in the whole text
 	for i := 0; from > 0 && i < len(tokens); i++ {
 		tokens[i].Start -= from
 		tokens[i].End -= from
 	}
-	return part{l.text[from:to], tokens, from, l.text[to:]}
+	p := part{text: l.text[from:to], tokens: tokens, from: from, rest: l.text[to:]}
+	if len(l.asides) > 0 {
+		l.putBack(&p, begin, end)
+	}
+	return p
 }
 
 // compound tells whether tokens begin a statement whose body may hold semicolons.
@@ -196,7 +213,7 @@ func hasBlock(text string, tokens []Token) bool {
 
 // parseStatement reads one statement: a gateway command, a tree, a recogniser's find, or tokens.
 func parseStatement(st *Statement, p part, r Reading, nesting int) error {
-	st.Text, st.Tokens, st.Tier = p.text, p.tokens, TierTokens
+	st.Text, st.Tokens, st.Tier, st.sent = p.text, p.tokens, TierTokens, p.sent
 	st.Kind = kindOf(st)
 	if st.Kind == "select" { // most statements are one, and no command is
 		readStatement(st, r, nesting)

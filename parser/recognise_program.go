@@ -210,6 +210,19 @@ func recogniseBlock(s *scan) bool {
 	return true
 }
 
+// DefinedBody gives the body of a stored program from the statement that creates it.
+func DefinedBody(create string, r Reading) (string, error) {
+	l, err := lex(create, r)
+	if err != nil {
+		return "", err
+	}
+	st := &Statement{Text: l.text, Tokens: l.tokens}
+	if len(st.Tokens) == 0 || !st.Tokens[0].is(st.Text, "CREATE") || !recogniseCreateProgram(&scan{st: st, r: r}) || st.Extra.Program.Body == "" {
+		return "", &Error{Construct: "definition", Reason: "where its body begins is not understood", Line: 1, Column: 1}
+	}
+	return st.Extra.Program.Body, nil
+}
+
 // ParseBody reads a stored program's body as the statements that it can run and the expressions
 // that it evaluates (each as a DO), in the order of the text; control flow is left out. What cannot
 // be read is a statement in TierTokens. Locals lists the names that the body declares.

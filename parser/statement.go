@@ -60,5 +60,6 @@ type Statement struct {
 	Unparsed string
 
 	set  *narrowSet // the client's character set, when Text was put into UTF-8
-	sent string     // Text in that set
+	bare string     // Text in that set
+	sent string     // Text, in that set, with the client's plain comments, if there are any
 }

@@ -75,7 +75,9 @@ type Key struct {
 type Program struct {
 	Schema, Name string
 	Event        string // INSERT, UPDATE, DELETE of a trigger
-	Body         string // the action statement or body
+	Body         string // the action statement or body, as information_schema shows it
+	Create       string // the definition as it was written, where Body may read otherwise
+	Lost         bool   // Body may read otherwise, and there is no Create: opaque
 	SQLMode      string
 	Charset      string // character_set_client at creation
 	Definer      string

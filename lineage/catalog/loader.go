@@ -22,9 +22,10 @@ type SQLLoader struct {
 	// Detect finds out by itself whether the server is TiDB, on the first reading of the clock.
 	Detect bool
 
-	asked sync.Mutex
-	known bool
-	clock clockState
+	asked   sync.Mutex
+	known   bool
+	spelled *spelling
+	clock   clockState
 }
 
 // tidb tells whether the server is TiDB.
@@ -164,7 +165,11 @@ func (l *SQLLoader) loading(ctx context.Context, schema string) (*loading, error
 	if err != nil {
 		return nil, err
 	}
-	p := &loading{query: l.Query, folds: folds}
+	spells, err := l.spells(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p := &loading{query: l.Query, folds: folds, spells: spells}
 	p.s = &Schema{Programs: Programs{Name: p.key(schema), Routines: map[string]*Routine{}, Events: map[string]*Program{}}, Objects: map[string]*Object{}}
 	rows, err := l.Query(ctx, "SELECT schema_name FROM information_schema.schemata WHERE schema_name = ?", schema)
 	if err != nil {
@@ -182,6 +187,7 @@ func (l *SQLLoader) loading(ctx context.Context, schema string) (*loading, error
 type loading struct {
 	query  Query
 	folds  bool
+	spells spelling
 	stored string // the schema's name as it is stored
 	only   string // the key of the one object that is to be read; "" for all
 	s      *Schema
@@ -352,6 +358,7 @@ func (p *loading) triggers(ctx context.Context) error {
 		o := p.object(text(r, 3))
 		for event := range strings.SplitSeq(strings.ToUpper(text(r, 2)), ",") {
 			o.Triggers = append(o.Triggers, &Program{Schema: p.s.Name, Name: text(r, 1), Event: strings.TrimSpace(event), Body: text(r, 4), SQLMode: text(r, 5), Charset: text(r, 6), Definer: text(r, 7)})
+			p.written(ctx, "TRIGGER", o.Triggers[len(o.Triggers)-1])
 		}
 	}
 	return err
@@ -361,11 +368,15 @@ func (p *loading) routines(ctx context.Context) error {
 	rows, err := p.rows(ctx, "routines", "SELECT routine_schema, routine_name, routine_type, routine_definition, sql_mode, character_set_client, definer, routine_body FROM information_schema.routines WHERE routine_schema = ?")
 	for _, r := range rows {
 		kind := strings.ToLower(text(r, 2))
-		p.s.Routines[kind+" "+strings.ToLower(text(r, 1))] = &Routine{
+		routine := &Routine{
 			Program:  Program{Schema: p.s.Name, Name: text(r, 1), Body: text(r, 3), SQLMode: text(r, 4), Charset: text(r, 5), Definer: text(r, 6)},
 			Function: kind == "function",
 			Foreign:  text(r, 7) != "" && !strings.EqualFold(text(r, 7), "SQL"),
 			Readable: text(r, 3) != "", // NULL, or empty, without the privilege to see it
+		}
+		p.s.Routines[kind+" "+strings.ToLower(text(r, 1))] = routine
+		if kind == "function" || kind == "procedure" {
+			p.written(ctx, strings.ToUpper(kind), &routine.Program)
 		}
 	}
 	return err
@@ -374,7 +385,9 @@ func (p *loading) routines(ctx context.Context) error {
 func (p *loading) events(ctx context.Context) error {
 	rows, err := p.rows(ctx, "events", "SELECT event_schema, event_name, event_definition, sql_mode, character_set_client, definer FROM information_schema.events WHERE event_schema = ?")
 	for _, r := range rows {
-		p.s.Events[text(r, 1)] = &Program{Schema: p.s.Name, Name: text(r, 1), Body: text(r, 2), SQLMode: text(r, 3), Charset: text(r, 4), Definer: text(r, 5)}
+		event := &Program{Schema: p.s.Name, Name: text(r, 1), Body: text(r, 2), SQLMode: text(r, 3), Charset: text(r, 4), Definer: text(r, 5)}
+		p.s.Events[event.Name] = event
+		p.written(ctx, "EVENT", event)
 	}
 	return err
 }

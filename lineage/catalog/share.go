@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"time"
 )
 
@@ -27,7 +28,7 @@ type Stated interface {
 }
 
 // sharedFormat changes with what a schema holds, how it is written, and how it is read from a warehouse.
-const sharedFormat = "1"
+const sharedFormat = "2"
 
 // Share has schemas that are read whole looked for among those that gateways of this release read, and offered to them.
 // It is called before the catalog is used.
@@ -121,12 +122,24 @@ func (c *Catalog) offer(ctx context.Context, schema *Schema, clock, state string
 // certain tells whether a schema was read without a fault that the next reading may not have.
 func certain(s *Schema) bool {
 	for _, o := range s.Objects {
-		if o.External == unreadMembers || o.Kind == View && o.Definition == "" {
+		if o.External == unreadMembers || o.Kind == View && o.Definition == "" || slices.ContainsFunc(o.Triggers, isLost) {
+			return false
+		}
+	}
+	for _, r := range s.Routines {
+		if r.Lost {
+			return false
+		}
+	}
+	for _, e := range s.Events {
+		if e.Lost {
 			return false
 		}
 	}
 	return true
 }
+
+func isLost(p *Program) bool { return p.Lost }
 
 func decode(text []byte) (*Schema, error) {
 	schema := &Schema{}

@@ -40,7 +40,7 @@ func (s *Session) authenticate() ([]byte, error) {
 	for {
 		p, err := s.warehouse.ReadPacket(maxHandshake)
 		if err != nil {
-			s.sayError(2013, "HY000", "the warehouse closed the connection during login")
+			s.sayError(wire.ErrNetRead, "08S01", "the warehouse closed the connection during login")
 			return nil, fmt.Errorf("read the warehouse's login answer: %w", err)
 		}
 		if len(p) == 0 {

@@ -37,7 +37,7 @@ func (s *Session) login(ctx context.Context) error {
 	deadline := time.Now().Add(s.g.Limits.LoginTimeout)
 	_ = s.client.SetDeadline(deadline)
 	if err := s.dial(ctx); err != nil {
-		s.sayBeforeGreeting(2003, "HY000", "Sluice cannot reach the warehouse; try again later")
+		s.sayBeforeGreeting(wire.ErrNetRead, "08S01", "Sluice cannot reach the warehouse; try again later")
 		s.g.Metrics.SessionRejected("warehouse")
 		return err
 	}
@@ -121,7 +121,7 @@ func (s *Session) dial(ctx context.Context) error {
 func (s *Session) relayGreeting() (*wire.Greeting, error) {
 	payload, err := s.warehouse.ReadPacket(maxHandshake)
 	if err != nil {
-		s.sayBeforeGreeting(2013, "HY000", "the warehouse closed the connection before it greeted")
+		s.sayBeforeGreeting(wire.ErrNetRead, "08S01", "the warehouse closed the connection before it greeted")
 		return nil, fmt.Errorf("read the greeting: %w", err)
 	}
 	if len(payload) > 0 && payload[0] == wire.HeaderERR {

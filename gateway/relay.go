@@ -300,19 +300,16 @@ func (a *answering) turnAround() error {
 	return nil
 }
 
-// warehouseLost tells the client that the warehouse is gone, where a packet can still be put.
+// warehouseLost ends a session whose warehouse closed the connection, as the warehouse did: clients say by themselves that it
+// is lost, and know from that what they may try again. MariaDB's take a packet that says so for malformed.
 func (a *answering) warehouseLost(cause error) error {
 	s := a.s
-	if !a.walker.Mid() {
+	if !a.walker.Mid() && s.phase.Load() == phaseClosed {
 		if a.written > 0 {
 			s.client.SetSequence(a.walker.Sequence() + 1)
 		}
 		_ = s.client.SetWriteDeadline(time.Now().Add(time.Second))
-		if s.phase.Load() == phaseClosed {
-			_ = s.sayError(wire.ErrServerShutdown, "08S01", "Server shutdown in progress")
-		} else {
-			_ = s.sayError(2013, "HY000", "Lost connection to the warehouse during query (Sluice)")
-		}
+		_ = s.sayError(wire.ErrServerShutdown, "08S01", "Server shutdown in progress")
 	}
 	return fmt.Errorf("read the warehouse's answer: %w", cause)
 }

@@ -3,8 +3,10 @@ package integration
 import (
 	"crypto/rand"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -105,13 +107,20 @@ func TestDeadServers(t *testing.T) {
 	}
 }
 
-// A statement that runs when the warehouse dies ends with an ERR packet, not with silence.
+// A statement that runs when the warehouse dies ends at once, as it would without Sluice: the connection is closed, and
+// the client knows that it is lost.
 func TestWarehouseDiesDuringStatement(t *testing.T) {
 	warehouse := servers.MariaDB(t)
 	w := newWorld(t, warehouse, "")
 	alice := w.as(t, "alice", "prj2")
 	time.AfterFunc(500*time.Millisecond, warehouse.Kill)
-	alice.failed(2013, "SELECT SLEEP(20)")
+	begun := time.Now()
+	if rows, err := alice.try("SELECT SLEEP(20)"); !errors.Is(err, mysql.ErrInvalidConn) && !errors.Is(err, driver.ErrBadConn) && !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("a lost connection is expected, got %v, %v", rows, err)
+	}
+	if took := time.Since(begun); took > 10*time.Second {
+		t.Errorf("the client waited %v for the loss of its connection", took)
+	}
 }
 
 // Answers and requests around the 16 MiB packet limit come through byte for byte.

@@ -44,9 +44,18 @@ func (l *lexer) dashes() error {
 			return err
 		}
 		l.respell()
+		if !l.inside && l.signsBefore() {
+			l.asides = append(l.asides, aside{l.at(), 1, ""}) // together again when it is sent: it names columns
+		}
 		l.out.WriteByte(' ')
 		return nil
 	}
+}
+
+// signsBefore tells whether the minus signs from here on stand right before what is a number or a name for every reader.
+func (l *lexer) signsBefore() bool {
+	rest := strings.TrimLeft(l.in[l.pos:], "-")
+	return rest != "" && rest[0] < utf8.RuneSelf && (isWordByte(rest[0]) || strings.IndexByte("(.@", rest[0]) >= 0)
 }
 
 // comment reads "/*…": a plain comment becomes a space, an executable one what this warehouse

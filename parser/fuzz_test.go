@@ -24,6 +24,7 @@ func fuzzTexts(f *testing.F) []string {
 		"/*!50701 SELECT */ 1; /*M!100100 SELECT 2 */; /*T![ttl] SELECT 3 */", "SELECT /*+ x */ 1 --;", "SELECT '\xbf\\' -- '",
 		"CREATE PROCEDURE p() BEGIN IF 1 THEN SELECT 1; END IF; END; SELECT 2", "SET STATEMENT a = 1 FOR BEGIN NOT ATOMIC SELECT 1; END",
 		"/* a='b' */ SELECT /** c */ 1 -- d\n , /*e*/ 'f' # g", "SELECT '\\' /* h */; SELECT \"i\" /*'*/ -- \"",
+		"SELECT --1, ---a, --(b) ---/*c*/1, --/*!50000 2*/ --- 3",
 		"EXECUTE IMMEDIATE 'SELECT 1' USING DEFAULT", "INSERT INTO t VALUES (1) AS new ON DUPLICATE KEY UPDATE a = new.a", "SELECT 1e5, 0x1F, 1.e, .5",
 		"SELECT v FROM t FOR SYSTEM_TIME AS OF f(1) FETCH FIRST 2 ROWS WITH TIES", "ADD TRUSTEDPROJECT p", "EXPLAIN FLOW SELECT 1", "SELECT $$",
 		"SELECT JSON_TABLE(a, '$' COLUMNS (b INT PATH '$')) INTO @x, y FROM t", "HANDLER t READ FIRST WHERE a = 1",

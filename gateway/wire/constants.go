@@ -54,8 +54,6 @@ const (
 	ErrQueryInterrupted     uint16 = 1317 // ER_QUERY_INTERRUPTED, 70100
 	ErrMalformedPacket      uint16 = 1835 // ER_MALFORMED_PACKET, HY000
 	ErrSecureTransport      uint16 = 3159 // ER_SECURE_TRANSPORT_REQUIRED, HY000
-	ErrCannotConnect        uint16 = 2003 // CR_CONN_HOST_ERROR, HY000
-	ErrServerLost           uint16 = 2013 // CR_SERVER_LOST, HY000
 )
 
 // Type is the type byte of a column or a parameter (Protocol::MYSQL_TYPE page).

@@ -191,6 +191,11 @@ func joined(outer, inner *lineage.Graph, d *parser.Dynamic, made []lineage.Sourc
 			g.Flows = append(g.Flows, lineage.Flow{Source: source, Sink: sink})
 		}
 	}
+	if inner.Effects.Shaped {
+		for _, source := range sources(outer) {
+			g.Flows = append(g.Flows, lineage.Flow{Source: source, Sink: lineage.Sink{Kind: lineage.FileSink, Name: "a definition or setting, which anybody can read"}})
+		}
+	}
 	if d.Verb == "prepare" {
 		// Nothing runs yet: the flows are judged, so that a refusal comes early; effects are not.
 		g.Effects, g.Writes = lineage.Effects{Dynamic: outer.Effects.Dynamic}, nil

@@ -74,6 +74,7 @@ func (t *tracer) schemaDefined(name string) {
 	if reachOf(name, "") == forbidden {
 		t.forbid(Object{name, ""})
 	}
+	t.depends(Sink{Kind: TableSink, Object: Object{t.b.fold(name), "*"}})
 	t.g.Effects.Definitions = append(t.g.Effects.Definitions, Object{name, ""})
 }
 
@@ -101,6 +102,7 @@ func (t *tracer) change(schema, name string, what Change) Object {
 		return o
 	}
 	if o.Schema != "" {
+		t.depends(Sink{Kind: TableSink, Object: o})
 		if what == Makes && def == nil {
 			what = Ends // who had the name before is gone
 		}
@@ -123,7 +125,18 @@ func (t *tracer) dropTemporary(schema, name string) {
 	if reachOf(o.Schema, o.Name) == forbidden {
 		t.forbid(o)
 	}
+	if carrier, _, is := t.temporary(o); is {
+		t.depends(Sink{Kind: CarrierSink, Name: carrier})
+	}
 	t.g.Effects.DropsTemporary = append(t.g.Effects.DropsTemporary, o)
+}
+
+// depends adds a sink of what a program's statement leaves behind whatever it was given: whether it ran depends on the
+// data that the program reads.
+func (t *tracer) depends(k Sink) {
+	if t.body {
+		t.sink(k)
+	}
 }
 
 // moved adds the flow of a whole table's rows to another name.
@@ -170,6 +183,7 @@ func (t *tracer) createTableTree(n *ast.CreateTableStmt) {
 	}
 	if n.Select != nil {
 		t.under(n.Select, nil)
+		t.shapedBy(n.Select)
 	}
 	d := &parser.TableDefinition{Schema: n.Table.Schema.O, Name: n.Table.Name.O, Temporary: n.TemporaryKeyword != ast.TemporaryNone}
 	t.tableOptions(d, n.Options)
@@ -261,6 +275,9 @@ func (t *tracer) alterRecognised(d *parser.TableDefinition) {
 		what = Ends
 	}
 	o := t.change(d.Schema, d.Name, what)
+	if len(t.sources.list) > 0 {
+		t.sink(Sink{Kind: TableSink, Object: o}) // what a new column's default reads fills the rows that are there
+	}
 	for _, u := range d.Union {
 		t.readTable(u.Schema, u.Name)
 		t.sink(Sink{Kind: TableSink, Object: o})

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/pingcap/tidb/pkg/parser/ast"
+	"github.com/pingcap/tidb/pkg/parser/format"
 
 	"sluice/lineage/catalog"
 	"sluice/parser"
@@ -155,6 +156,9 @@ func (d *Definitions) addTree(n *ast.CreateTableStmt) {
 	for _, c := range n.Cols {
 		o.Columns = append(o.Columns, c.Name.Name.O)
 		for _, option := range c.Options {
+			if option.Tp == ast.ColumnOptionDefaultValue || option.Tp == ast.ColumnOptionGenerated {
+				o.Expressions = append(o.Expressions, restored(option.Expr)...)
+			}
 			d.foreignKey(o, option.Refer, []string{c.Name.Name.O})
 		}
 	}
@@ -164,6 +168,23 @@ func (d *Definitions) addTree(n *ast.CreateTableStmt) {
 	t := &parser.TableDefinition{Schema: n.Table.Schema.O, Name: n.Table.Name.O}
 	(&tracer{}).tableOptions(t, n.Options)
 	d.addTable(t)
+}
+
+// restored gives the text of an expression that reads variables or sequences; nothing of others.
+func restored(e ast.ExprNode) []string {
+	brings := false
+	walk(e, func(n ast.Node) bool {
+		switch n.(type) {
+		case *ast.VariableExpr, *ast.TableNameExpr:
+			brings = true
+		}
+		return !brings
+	})
+	var b strings.Builder
+	if !brings || e.Restore(format.NewRestoreCtx(format.DefaultRestoreFlags, &b)) != nil {
+		return nil
+	}
+	return []string{b.String()}
 }
 
 func columnsOf(keys []*ast.IndexPartSpecification) []string {

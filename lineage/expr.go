@@ -28,9 +28,13 @@ func (t *tracer) call(n *ast.FuncCallExpr) {
 		return
 	case name == "found_rows":
 		t.carrierSource("found_rows")
-	case name == "get_lock":
-		// Every session sees the names of locks.
+	case name == "get_lock", name == "release_lock", name == "release_all_locks":
+		// Every session sees the names of locks, and whether they are free.
 		t.sink(Sink{Kind: FileSink, Name: "the name of a lock"})
+	case name == "rand" && len(n.Args) == 0:
+		// How often it was called shows in the next number, when its seeds were set.
+		t.carrierSource("rand")
+		t.carrierSink("rand")
 	case name == "nextval" || name == "lastval" || name == "setval":
 		return // their sequence stands below as a TableNameExpr
 	}
@@ -112,7 +116,7 @@ func (t *tracer) into(targets []parser.Variable) {
 			t.carrierSink("@" + v.Name)
 		case strings.HasPrefix(v.Name, "handler "):
 			t.carrierSink(v.Name)
-		case strings.HasPrefix(v.Name, "@@") || (!t.body && strings.Contains(t.g.Kind, "set")):
+		case strings.HasPrefix(v.Name, "@@") || v.Global || (!t.body && strings.Contains(t.g.Kind, "set")):
 			t.carrierSink("@@" + strings.TrimLeft(v.Name, "@"))
 			t.settingFrom(v.Name, v.Global)
 			t.assign(v.Name, nil)

@@ -187,6 +187,7 @@ func (t *tracer) finish() *Graph {
 			g.Flows = append(g.Flows, Flow{Source: s.Source, Sink: k, Implicit: !s.explicit})
 		}
 	}
+	g.Flows = append(g.Flows, t.shaped()...)
 	for _, k := range t.sinks.list {
 		if k.Kind == CarrierSink {
 			g.Carriers = append(g.Carriers, k.Name)

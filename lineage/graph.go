@@ -129,6 +129,8 @@ type Graph struct {
 
 // Effects is what a statement does to session state and definitions, for steps 1 and 8 of its trip.
 type Effects struct {
+	// Shaped: the lengths of a new table's columns depend on the values of parameters.
+	Shaped bool
 	// Use is the schema that USE makes current.
 	Use string
 	// Mode and Charset: the statement may change sql_mode or the client character set (also CALL,

@@ -212,6 +212,34 @@ func (t *tracer) bodyStatement(st *parser.Statement) {
 		return
 	}
 	t.statement(st)
+	if k := st.Kind; leavesBehind[firstWord(k)] || accountKinds[k] || k == "set" && (e.Control || ofAccount(st.Node)) {
+		t.sink(Sink{Kind: FileSink, Name: "what " + strings.ToUpper(k) + " leaves behind, which others see"})
+	}
+}
+
+// leavesBehind are the first words of statements that change something of the server which is no object of a schema. Where a
+// program runs them, whether they ran tells about the data that it read.
+var leavesBehind = set("grant revoke kill purge reset change install uninstall stop shutdown restart")
+
+// accountKinds are those of them that two words tell.
+var accountKinds = map[string]bool{
+	"create user": true, "alter user": true, "drop user": true, "rename user": true, "create role": true, "drop role": true,
+	"create tablespace": true, "alter tablespace": true, "drop tablespace": true, "create server": true, "drop server": true, "alter server": true,
+	"start slave": true, "start replica": true, "start all": true, "create resource": true, "alter resource": true, "drop resource": true,
+}
+
+func firstWord(s string) string {
+	word, _, _ := strings.Cut(s, " ")
+	return word
+}
+
+// ofAccount tells SET PASSWORD, ROLE and DEFAULT ROLE.
+func ofAccount(n ast.StmtNode) bool {
+	switch n.(type) {
+	case *ast.SetPwdStmt, *ast.SetRoleStmt, *ast.SetDefaultRoleStmt:
+		return true
+	}
+	return false
 }
 
 func firstWords(s string) string {
@@ -249,6 +277,7 @@ func (t *tracer) program(p *parser.Program) {
 		defined = RoutineObject(defined.Schema, p.Name)
 	}
 	t.g.Effects.Definitions = append(t.g.Effects.Definitions, defined)
+	t.depends(Sink{Kind: TableSink, Object: Object{defined.Schema, "*"}})
 	t.bodyOf(p)
 }
 
@@ -267,7 +296,7 @@ func (t *tracer) bodyOf(p *parser.Program) {
 		t.opaque("loadable function %s", p.Name)
 		return
 	}
-	statements, _, err := parser.ParseBody(p.Body, t.reading)
+	statements, locals, err := parser.ParseBody(p.Body, t.reading)
 	if err == nil && strings.Contains(strings.ToLower(p.Body), PolicySchema) {
 		t.staysOut(statements)
 	}
@@ -277,7 +306,7 @@ func (t *tracer) bodyOf(p *parser.Program) {
 	case err != nil:
 		t.opaque("%s %s: %v", p.Kind, p.Name, err)
 	default:
-		t.stored(p, statements)
+		t.stored(p, statements, append(locals, t.b.statement.Extra.Locals...))
 	}
 }
 

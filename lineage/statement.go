@@ -21,6 +21,7 @@ func (t *tracer) statement(st *parser.Statement) {
 	e := &st.Extra
 	if e.Table != nil {
 		t.expr(st.Node)
+		t.shapedBy(st.Node)
 		t.createTable(e.Table)
 		return
 	}
@@ -111,6 +112,9 @@ func (t *tracer) withoutTree(st *parser.Statement) {
 	e := &st.Extra
 	switch {
 	case e.Program != nil:
+		if e.Program.Kind == "event" && len(t.sources.list) > 0 {
+			t.sink(Sink{Kind: FileSink, Name: "the schedule of an event, which anybody can read"})
+		}
 		t.program(e.Program)
 	case e.Dynamic != nil:
 		t.dynamicStatement(e)
@@ -223,10 +227,15 @@ func (t *tracer) set(n *ast.SetStmt) {
 		switch {
 		case v.Name == ast.SetNames || v.Name == ast.SetCharset:
 			t.assign(v.Name, v.Value)
+			if t.body {
+				t.settingFrom("character_set_client", false)
+			}
+		case t.isLocal(v.Name) && !v.IsGlobal && !v.IsInstance:
+			t.assign(v.Name, v.Value)
 		case v.IsSystem || !strings.HasPrefix(v.Name, "@") && v.IsGlobal:
 			t.assign(v.Name, v.Value)
 			t.pastBy(v.Name, v.Value)
-			if _, literal := t.literal(v.Value); v.Value != nil && !literal && !t.isLocal(v.Name) {
+			if _, literal := t.literal(v.Value); t.body || v.Value != nil && !literal {
 				t.carrierSink("@@" + strings.ToLower(v.Name))
 				t.settingFrom(v.Name, v.IsGlobal)
 			}

@@ -41,7 +41,7 @@ func (t *tracer) renamed(from, to Object, def *catalog.Object) {
 
 // stored reads the body of a procedure, function or trigger as if it ran. A trigger has its table's rows at hand and
 // may change them; what another program gives back comes to rest in its own schema.
-func (t *tracer) stored(p *parser.Program, statements []parser.Statement) {
+func (t *tracer) stored(p *parser.Program, statements []parser.Statement, locals []string) {
 	schema := p.Schema
 	if p.Kind == "trigger" && p.TableSchema != "" {
 		schema = p.TableSchema
@@ -60,7 +60,7 @@ func (t *tracer) stored(p *parser.Program, statements []parser.Statement) {
 			t.readTable(schema, p.Table)
 		}
 		defer t.enter(schema, t.reading)()
-		t.block(statements, nil)
+		t.block(statements, locals)
 	})
 }
 

@@ -1,6 +1,9 @@
 package lineage
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // reach says what a table of a system schema shows.
 type reach uint8
@@ -105,9 +108,9 @@ var sharedMySQL = map[string]bool{
 // reachOf classes a table by its schema. Unknown tables of system schemas count as personal.
 func reachOf(schema, table string) reach {
 	if len(schema) > 0 {
-		switch schema[0] | 0x20 {
-		case 'i', 'p', 'm', 's':
-		default:
+		switch first := schema[0]; {
+		case first >= utf8.RuneSelf: // İ is an i to TiDB
+		case !strings.ContainsRune("ipmsIPMS", rune(first)):
 			return project // no system schema begins so
 		}
 	}

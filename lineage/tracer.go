@@ -37,6 +37,7 @@ type tracer struct {
 	at        *parser.Statement // whose tree is being read; nil for a part of one
 	body      bool              // inside a stored program
 	supposing bool              // inside a definition that is read as if it ran: what it calls may still come
+	shapes    []string          // variables that a new table's definition depends on
 	lasting   bool              // where temporary tables are out of sight: inside a view, behind a foreign key or a MERGE table
 }
 
@@ -185,6 +186,7 @@ func (t *tracer) readDefined(o Object, def *catalog.Object) {
 		t.read(Source{Kind: OpaqueSource, Object: o, Name: def.External})
 	}
 	t.read(Source{Kind: TableSource, Object: o})
+	t.expressions(o, def)
 	if len(def.Union) == 0 {
 		return
 	}

@@ -74,6 +74,7 @@ func (t *tracer) writeBase(o Object, def *catalog.Object, c change) {
 	if def == nil {
 		return
 	}
+	t.expressions(o, def)
 	if len(def.Triggers)+len(def.Parents)+len(def.Referring) > 0 {
 		t.setOff(o, def, c)
 	}

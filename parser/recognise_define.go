@@ -30,9 +30,35 @@ func recogniseCreateTable(s *scan) bool {
 		s.st.Node = in.Node
 		s.st.Extra = in.Extra
 		s.st.Extra.Table = table
-		return s.knownOptions(s.i, sel) && s.tableNames(s.i, sel)
+		return s.knownOptions(s.i, sel) && s.columnState(s.i, sel) && s.tableNames(s.i, sel)
 	}
-	return s.knownOptions(s.i, s.last()) && s.tableNames(s.i, s.last())
+	return s.knownOptions(s.i, s.last()) && s.columnState(s.i, s.last()) && s.tableNames(s.i, s.last())
+}
+
+// columnState keeps the variables and sequences that defaults and generated columns read: rows that come along with the
+// definition, and those of an altered table, get their values.
+func (s *scan) columnState(from, to int) bool {
+	for i := from; i < to; i++ {
+		t := s.st.Tokens[i]
+		end := i + 1
+		switch {
+		case t.Kind == UserVariable && !s.isHost(i), t.Kind == SystemVariable:
+		case s.at(i, "VALUE") && s.at(i+1, "FOR"):
+			end = to
+		case s.at(i+1, "(") && (s.at(i, "NEXTVAL") || s.at(i, "LASTVAL") || s.at(i, "SETVAL")):
+			end = to
+		default:
+			continue
+		}
+		k, ok := s.inert(i, end)
+		if !ok {
+			return false
+		}
+		s.st.Extra.More = append(s.st.Extra.More, k.more...)
+		s.st.Extra.Objects = append(s.st.Extra.Objects, k.objects...)
+		i = end - 1
+	}
+	return true
 }
 
 // queryBehind gives the index of the token that begins the query of CREATE TABLE … [AS] SELECT, or -1.
@@ -139,7 +165,7 @@ func recogniseAlterTable(s *scan) bool {
 			return false
 		}
 	}
-	return s.tableNames(from, s.last())
+	return s.columnState(from, s.last()) && s.tableNames(from, s.last())
 }
 
 // otherDefinitions are definitions without any table data: accounts, space, resources, servers' parts.

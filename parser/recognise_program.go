@@ -88,7 +88,7 @@ func (s *scan) triggerHead(p *Program) bool {
 
 func (s *scan) eventHead() bool {
 	do := s.find("DO")
-	if do < 0 || s.has(s.i, do, "SELECT") {
+	if do < 0 || !s.left(s.i, do) { // its schedule is worked out now
 		return false
 	}
 	s.i = do + 1
@@ -172,8 +172,13 @@ func recogniseAlterProgram(s *scan) bool {
 	}
 	p := &Program{Kind: kind, Schema: schema, Name: name, Alter: true}
 	if kind == "event" {
+		schedule := s.last()
 		if do := s.find("DO"); do >= 0 {
 			p.Body = s.text(do+1, s.last())
+			schedule = do
+		}
+		if !s.left(s.i, schedule) {
+			return false
 		}
 	}
 	if at := s.find("RENAME"); kind == "event" && at >= 0 {

@@ -53,7 +53,7 @@ type Object struct {
 	Referring []Key
 	// Memo is what a reader of the definition made of it, kept beside it.
 	Memo atomic.Value `json:"-"`
-	// Expressions are texts of generated columns, defaults and checks that call something.
+	// Expressions are texts of defaults and generated columns that bring along more than their row: variables, sequences, files.
 	Expressions []string
 }
 

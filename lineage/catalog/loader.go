@@ -276,7 +276,7 @@ func (p *loading) tables(ctx context.Context) error {
 }
 
 func (p *loading) columns(ctx context.Context) error {
-	rows, err := p.rowsOf(ctx, "columns", "SELECT table_schema, table_name, column_name, ordinal_position FROM information_schema.columns WHERE table_schema = ?", "table_name", 1)
+	rows, err := p.rowsOf(ctx, "columns", "SELECT table_schema, table_name, column_name, ordinal_position, column_default, generation_expression FROM information_schema.columns WHERE table_schema = ?", "table_name", 1)
 	place := func(r []*string) int {
 		n, err := strconv.Atoi(text(r, 3))
 		if err != nil {
@@ -288,9 +288,26 @@ func (p *loading) columns(ctx context.Context) error {
 	for _, r := range rows {
 		if o := p.s.Objects[p.key(text(r, 1))]; o != nil {
 			o.Columns = append(o.Columns, text(r, 2))
+			for _, e := range []string{text(r, 4), text(r, 5)} {
+				if brings(e) {
+					o.Expressions = append(o.Expressions, e)
+				}
+			}
 		}
 	}
 	return err
+}
+
+// brings tells whether the expression of a default or a generated column may bring along more than its row: a variable, a sequence, a file.
+// A literal may look like one.
+func brings(expression string) bool {
+	lower := strings.ToLower(expression)
+	for _, call := range []string{"@", "nextval(", "lastval(", "setval(", "load_file("} {
+		if strings.Contains(lower, call) {
+			return true
+		}
+	}
+	return false
 }
 
 func (p *loading) views(ctx context.Context) error {

@@ -12,6 +12,8 @@ import (
 func (t *tracer) call(n *ast.FuncCallExpr) {
 	name := n.FnName.L
 	switch {
+	case n.Schema.L == "sys" && sharedSysFunctions[name]:
+		return
 	case n.Schema.L == "sys":
 		t.read(Source{Kind: SystemSource, Object: Object{"sys", name}})
 		return
@@ -19,6 +21,9 @@ func (t *tracer) call(n *ast.FuncCallExpr) {
 		// A stored function, whatever function of the warehouse has its name.
 	case name == "load_file":
 		t.read(Source{Kind: OpaqueSource, Name: "a file of the server (LOAD_FILE)"})
+		return
+	case showsOthers[name] != "" && t.b.reading.Dialect.Flavor == parser.TiDB:
+		t.read(Source{Kind: SystemSource, Name: showsOthers[name]})
 		return
 	case name == "last_insert_id":
 		t.carrierSource("last_insert_id")
@@ -39,6 +44,12 @@ func (t *tracer) call(n *ast.FuncCallExpr) {
 		return // their sequence stands below as a TableNameExpr
 	}
 	t.function(n.Schema.O, n.FnName.O)
+}
+
+// showsOthers are the functions of TiDB that read past all tables.
+var showsOthers = map[string]string{
+	"tidb_mvcc_info":          "TIDB_MVCC_INFO, which shows the row under any key",
+	"tidb_decode_sql_digests": "TIDB_DECODE_SQL_DIGESTS, which shows other sessions' statements",
 }
 
 // function reads a stored function through; a name that the catalog does not know is the

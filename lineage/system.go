@@ -33,6 +33,8 @@ var sharedSchema = nameSet(`
 	routines schemata schema_privileges session_status session_variables spatial_ref_sys sql_functions statistics
 	system_variables tables tablespaces table_constraints table_privileges table_statistics thread_pool_groups
 	thread_pool_queues thread_pool_stats thread_pool_waits triggers user_privileges user_statistics views
+	profiling innodb_ft_default_stopword rocksdb_cfstats rocksdb_dbstats rocksdb_global_info rocksdb_cf_options rocksdb_ddl rocksdb_index_file_map
+	rocksdb_perf_context rocksdb_perf_context_global rocksdb_compaction_stats
 	periods key_period_usage sequences slave_status optimizer_costs users disks locales catalogs
 	administrable_role_authorizations columns_extensions innodb_cached_indexes innodb_columns innodb_datafiles
 	innodb_fields innodb_foreign innodb_foreign_cols innodb_indexes innodb_session_temp_tablespaces innodb_tables
@@ -72,6 +74,8 @@ var sharedPerformance = map[string]bool{
 	"events_waits_current": true, "events_waits_history": true, "events_waits_history_long": true,
 	"events_stages_current": true, "events_stages_history": true, "events_stages_history_long": true,
 	"setup_timers": true, "setup_meters": true, "setup_metrics": true, "setup_loggers": true, "objects_summary_global_by_type": true,
+	"events_transactions_current": true, "events_transactions_history": true, "events_transactions_history_long": true,
+	"replication_connection_configuration": true, "replication_applier_configuration": true, "session_connect_attrs": true,
 	"replication_group_member_stats": true, "binary_log_transaction_compression_stats": true,
 }
 
@@ -79,7 +83,7 @@ var sharedPerformance = map[string]bool{
 var sharedSummaries = []string{
 	"events_waits_summary_", "events_stages_summary_", "events_transactions_summary_", "events_errors_summary_",
 	"events_statements_summary_by_account_", "events_statements_summary_by_host_", "events_statements_summary_by_thread_",
-	"events_statements_summary_by_user_", "events_statements_summary_global_", "file_summary_", "socket_summary_",
+	"events_statements_summary_by_program", "events_statements_summary_by_user_", "events_statements_summary_global_", "file_summary_", "socket_summary_",
 	"memory_summary_", "table_io_waits_summary_", "table_lock_waits_summary_", "status_by_",
 }
 
@@ -103,7 +107,29 @@ var sharedMySQL = map[string]bool{
 	"time_zone_transition_type": true, "time_zone_leap_second": true, "innodb_table_stats": true,
 	"innodb_index_stats": true, "gtid_executed": true, "engine_cost": true, "server_cost": true,
 	"component": true, "password_history": true, "table_stats": true, "index_stats": true, "gtid_slave_pos": true, "tidb": true, "global_variables": true,
+	"wsrep_cluster": true, "wsrep_cluster_members": true, "wsrep_allowlist": true,
 }
+
+// sharedSys are the views of sys over tables of performance_schema and information_schema that count; the others show
+// statements, or who waits for what.
+var sharedSys = nameSet(`
+	version sys_config metrics ps_check_lost_instrumentation session_ssl_status privileges_by_table_by_level latest_file_io
+	host_summary host_summary_by_file_io host_summary_by_file_io_type host_summary_by_stages host_summary_by_statement_latency
+	host_summary_by_statement_type user_summary user_summary_by_file_io user_summary_by_file_io_type user_summary_by_stages
+	user_summary_by_statement_latency user_summary_by_statement_type io_by_thread_by_latency io_global_by_file_by_bytes
+	io_global_by_file_by_latency io_global_by_wait_by_bytes io_global_by_wait_by_latency memory_by_host_by_current_bytes
+	memory_by_thread_by_current_bytes memory_by_user_by_current_bytes memory_global_by_current_bytes memory_global_total
+	innodb_buffer_stats_by_schema innodb_buffer_stats_by_table schema_auto_increment_columns schema_index_statistics
+	schema_object_overview schema_redundant_indexes schema_table_statistics schema_table_statistics_with_buffer
+	schema_tables_with_full_table_scans schema_unused_indexes wait_classes_global_by_avg_latency wait_classes_global_by_latency
+	waits_by_host_by_latency waits_by_user_by_latency waits_global_by_latency`)
+
+// sharedSysFunctions are the functions of sys that work on what they are given, and those that tell how the server is set
+// up. The others show what threads do.
+var sharedSysFunctions = nameSet(`
+	extract_schema_from_file_name extract_table_from_file_name format_bytes format_path format_statement format_time list_add
+	list_drop quote_identifier version_major version_minor version_patch sys_get_config ps_is_account_enabled
+	ps_is_consumer_enabled ps_is_instrument_default_enabled ps_is_instrument_default_timed ps_is_thread_instrumented ps_thread_id`)
 
 // reachOf classes a table by its schema. Unknown tables of system schemas count as personal.
 func reachOf(schema, table string) reach {
@@ -127,12 +153,12 @@ func reachOf(schema, table string) reach {
 		}
 		return personal
 	case "mysql":
-		if sharedMySQL[n] {
+		if sharedMySQL[n] || strings.HasPrefix(n, "gtid_slave_pos_") {
 			return metadata
 		}
 		return personal
 	case "sys":
-		if n == "version" || n == "sys_config" {
+		if sharedSys[strings.TrimPrefix(n, "x$")] {
 			return metadata
 		}
 		return personal

@@ -45,7 +45,7 @@ func (t *tracer) tokens(st *parser.Statement) {
 		} else if IsSystem(name) && name != "" {
 			t.read(Source{Kind: SystemSource, Object: Object{strings.ToLower(name), "*"}})
 		}
-		if t.b.snapshot.Foreign(name) || strings.EqualFold(name, "load_file") {
+		if t.b.snapshot.Foreign(name) || showsOthers[strings.ToLower(name)] != "" || strings.EqualFold(name, "load_file") {
 			t.opaque("function %s", name)
 		}
 	}

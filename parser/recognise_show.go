@@ -2,8 +2,7 @@ package parser
 
 // privateShows are the SHOW statements that give other people's data (contract 2, side doors).
 var privateShows = [][]string{
-	{"BINLOG", "EVENTS"}, {"RELAYLOG", "EVENTS"}, {"PROFILES"}, {"PROFILE"},
-	{"QUERY_RESPONSE_TIME"}, {"USER_STATISTICS"}, {"INDEX_STATISTICS"}, {"LOCALES"},
+	{"BINLOG", "EVENTS"}, {"RELAYLOG", "EVENTS"}, {"PROFILES"}, {"QUERY_RESPONSE_TIME"}, {"SESSION_STATES"},
 	{"EXPLAIN"}, {"ANALYZE"}, {"SLOW"}, {"STATS_HISTOGRAMS"}, {"STATS_BUCKETS"}, {"STATS_TOPN"},
 	{"HISTOGRAMS_IN_FLIGHT"}, {"COLUMN_STATS_USAGE"}, {"BINDINGS"},
 }

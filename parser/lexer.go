@@ -286,26 +286,35 @@ func (l *lexer) word() error {
 	}
 	n := 0
 	for l.pos+n < len(l.in) && isWordByte(l.in[l.pos+n]) {
-		if l.in[l.pos+n] < utf8.RuneSelf {
-			n++
-			continue
-		}
-		if classOf(l.r.Charset) != unicodeSet {
-			l.pos += n
-			return l.fault("name", "a name beyond ASCII needs the client character set utf8mb4")
-		}
-		r, size := utf8.DecodeRuneInString(l.in[l.pos+n:])
-		if (r == utf8.RuneError && size == 1) || r > 0xFFFF || unicode.IsSpace(r) || unicode.IsControl(r) || r == 0xFEFF {
-			l.pos += n
-			return l.fault("name", "this character outside of quotes has no single meaning")
-		}
-		if l.r.bare != nil && !strings.ContainsRune(l.r.bare.words, r) {
-			l.pos += n
-			return l.fault("name", "this character of the client's character set must stand in quotes")
+		size, err := l.letter(n)
+		if err != nil {
+			return err
 		}
 		n += size
 	}
 	return l.token(Word, n)
+}
+
+// letter gives the length of the letter n bytes on, as a part of an unquoted name.
+func (l *lexer) letter(n int) (int, error) {
+	if l.in[l.pos+n] < utf8.RuneSelf {
+		return 1, nil
+	}
+	fault := func(reason string) (int, error) {
+		l.pos += n
+		return 0, l.fault("name", reason)
+	}
+	if classOf(l.r.Charset) != unicodeSet {
+		return fault("a name beyond ASCII needs the client character set utf8mb4")
+	}
+	r, size := utf8.DecodeRuneInString(l.in[l.pos+n:])
+	if (r == utf8.RuneError && size == 1) || r > 0xFFFF || unicode.IsSpace(r) || unicode.IsControl(r) || r == 0xFEFF {
+		return fault("this character outside of quotes has no single meaning")
+	}
+	if l.r.bare != nil && !strings.ContainsRune(l.r.bare.words, r) {
+		return fault("this character of the client's character set must stand in quotes")
+	}
+	return size, nil
 }
 
 func (l *lexer) number() error {
@@ -439,10 +448,14 @@ func (l *lexer) variable() error {
 	}
 	n := 1
 	for l.pos+n < len(l.in) && (isWordByte(l.in[l.pos+n]) || l.in[l.pos+n] == '.') {
-		if l.in[l.pos+n] >= utf8.RuneSelf {
+		if l.in[l.pos+n] >= utf8.RuneSelf && l.r.bare != nil {
 			return l.fault("user variable", "a name beyond ASCII must be quoted here")
 		}
-		n++
+		size, err := l.letter(n)
+		if err != nil {
+			return err
+		}
+		n += size
 	}
 	return l.token(UserVariable, n)
 }

@@ -227,13 +227,20 @@ func (s *Session) request(g *lineage.Graph) enforcement.Request {
 	return enforcement.Request{Graph: g, Subject: s.subject, Schema: s.state.schema, Task: s.task}
 }
 
-// errNoRoutine is ER_SP_DOES_NOT_EXIST.
-const errNoRoutine = 1305
+// What the warehouse says of a routine that there is not: ER_SP_DOES_NOT_EXIST, and ER_PROCACCESS_DENIED_ERROR to who may
+// not know that.
+const (
+	errNoRoutine      = 1305
+	errNoRoutinePower = 1370
+)
 
 // denied answers a statement that may not run. What the warehouse itself would not even parse is
 // answered with the warehouse's syntax error: that helps the client more and tells no data.
 func (s *Session) denied(ctx context.Context, t *trip, f *flight) error {
 	if u := t.graph.Effects.Unknown; u != "" && t.graph.Refused == "" && len(t.graph.Opaque) == 1 && !t.graph.Effects.Routine {
+		if e := s.prepareError([]byte(t.statement.Sent()), func(code uint16) bool { return code == errNoRoutine || code == errNoRoutinePower }); e != nil {
+			return s.client.WritePacket(e)
+		}
 		return s.sayError(errNoRoutine, "42000", u+" does not exist")
 	}
 	if t.inner != "" {

@@ -52,8 +52,12 @@ func benign(t testing.TB) []twin {
 // Harmless statements, while myprj is protected, give through the gateway what they give on a second
 // warehouse directly: columns, rows, error numbers and messages.
 func TestBenign(t *testing.T) {
+	t.Parallel()
 	for _, e := range everyKind {
-		t.Run(e.name, func(t *testing.T) { compareBenign(t, e) })
+		t.Run(e.name, func(t *testing.T) {
+			t.Parallel()
+			compareBenign(t, e)
+		})
 	}
 }
 

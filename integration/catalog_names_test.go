@@ -45,10 +45,12 @@ func TestCatalogByName(t *testing.T) {
 		byName(t, s, l, false)
 	})
 	t.Run("folded", func(t *testing.T) {
+		t.Parallel()
 		s := servers.MariaDB(t, "--lower-case-table-names=1")
 		byName(t, s, reader(t, s), true)
 	})
 	t.Run("TiDB", func(t *testing.T) {
+		t.Parallel()
 		s := servers.TiDB(t)
 		byName(t, s, reader(t, s), true)
 	})

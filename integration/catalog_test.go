@@ -18,8 +18,10 @@ import (
 // everyWarehouse runs a test on each real server of the family, with a service account that holds what reading
 // definitions needs and no more.
 func everyWarehouse(t *testing.T, test func(t *testing.T, s *servers.Server, l *catalog.SQLLoader)) {
+	t.Parallel()
 	for name, start := range map[string]func(testing.TB, ...string) *servers.Server{"MariaDB": servers.MariaDB, "MySQL": servers.MySQL} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := start(t, "--event-scheduler=ON")
 			test(t, s, reader(t, s))
 		})

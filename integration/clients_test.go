@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"sluice/integration/servers"
@@ -93,6 +94,8 @@ func python(t testing.TB) string {
 	return path
 }
 
+var npmInstalling sync.Mutex
+
 // npm installs mysql2 once, by its lock file, and gives the folder.
 func npm(t testing.TB) string {
 	t.Helper()
@@ -102,6 +105,8 @@ func npm(t testing.TB) string {
 		cache = os.TempDir()
 	}
 	dir := filepath.Join(cache, "sluice", "node")
+	npmInstalling.Lock()
+	defer npmInstalling.Unlock()
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}

@@ -97,12 +97,13 @@ func goDriver(t *testing.T, w *world) {
 	c.refused(ctas)
 	c.do("CREATE TABLE bulk (a INT, v VARCHAR(1000))")
 	sum := sha256.New()
-	mysql.RegisterReaderHandler("packed", func() io.Reader { return &lines{rows: 3000, sum: sum} })
-	defer mysql.DeregisterReaderHandler("packed")
+	file := "packed " + w.warehouse.Name
+	mysql.RegisterReaderHandler(file, func() io.Reader { return &lines{rows: 3000, sum: sum} })
+	defer mysql.DeregisterReaderHandler(file)
 	if w.warehouse.Exec(t, "SET GLOBAL local_infile = 1"); t.Failed() {
 		return
 	}
-	c.do("LOAD DATA LOCAL INFILE 'Reader::packed' INTO TABLE bulk FIELDS TERMINATED BY ','")
+	c.do("LOAD DATA LOCAL INFILE 'Reader::" + file + "' INTO TABLE bulk FIELDS TERMINATED BY ','")
 	got := sha256.New()
 	for _, row := range c.do("SELECT a, v FROM bulk ORDER BY a") {
 		fmt.Fprintln(got, strings.Replace(row, "|", ",", 1))

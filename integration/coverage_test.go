@@ -39,6 +39,7 @@ const (
 // without SLUICE_COVERAGE it reads the small scripts of testdata/coverage. SLUICE_COVERAGE_SAMPLE=n takes
 // every n-th statement, SLUICE_COVERAGE_REFUSED names a file for those that are refused or known by their tokens alone.
 func TestCoverage(t *testing.T) {
+	t.Parallel()
 	dir := os.Getenv("SLUICE_COVERAGE")
 	if dir == "" {
 		dir = "testdata/coverage"

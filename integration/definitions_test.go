@@ -129,6 +129,7 @@ func texts(t *testing.T, client redis.UniversalClient) []string {
 
 // A server that begins again counts from nothing: what was read before has another state, although as much was defined since.
 func TestDefinitionsOfAServerThatBeganAgain(t *testing.T) {
+	t.Parallel()
 	s := servers.MariaDB(t)
 	serviceAccount(t, s)
 	s.Exec(t, "CREATE DATABASE d", "CREATE VIEW d.v AS SELECT 1 AS a")

@@ -9,6 +9,7 @@ import (
 // A sql_mode that changes the grammar is noticed before the next text, whatever that text is: in MariaDB's ORACLE mode
 // `s.nextval` reads a sequence, which is a column's name elsewhere. The session can be brought out of it again.
 func TestForeignGrammar(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, servers.MariaDB(t), "")
 	owner := w.as(t, "owner", "myprj")
 	owner.do("CREATE SEQUENCE myprj.sq START WITH 7357")

@@ -27,6 +27,7 @@ import (
 // parser and, when permitted, run by a real server that holds a canary. The text that is forwarded must also
 // mean what the client's own text means. SLUICE_LEXER=30m runs it for so long with a new seed.
 func TestLexerDifferential(t *testing.T) {
+	t.Parallel()
 	long, seed := time.Duration(0), uint64(1)
 	if v := os.Getenv("SLUICE_LEXER"); v != "" {
 		d, err := time.ParseDuration(v)
@@ -37,9 +38,7 @@ func TestLexerDifferential(t *testing.T) {
 	}
 	for name, start := range map[string]func(testing.TB, ...string) *servers.Server{"MariaDB": servers.MariaDB, "MySQL": servers.MySQL} {
 		t.Run(name, func(t *testing.T) {
-			if long > 0 {
-				t.Parallel()
-			}
+			t.Parallel()
 			t.Logf("seed %d", seed)
 			d := newDifferential(t, start(t), seed)
 			d.golden("../parser/testdata/comments.txt")

@@ -59,10 +59,12 @@ func legs(t *testing.T, warehouse *servers.Server) map[string]string {
 // Every plugin's login is relayed over every mixture of plain and encrypted legs, with the server's cache of
 // passwords cold and warm; a wrong password gets the warehouse's own error.
 func TestLogins(t *testing.T) {
+	t.Parallel()
 	if err := mysql.RegisterTLSConfig("any", &tls.Config{InsecureSkipVerify: true}); err != nil {
 		t.Fatal(err)
 	}
 	t.Run("MySQL", func(t *testing.T) {
+		t.Parallel()
 		warehouse := servers.MySQL(t)
 		gateways := legs(t, warehouse)
 		warehouse.Exec(t, "CREATE USER sha2@'127.0.0.1' IDENTIFIED WITH caching_sha2_password BY 's2-pass'", "CREATE USER nopass@'127.0.0.1' IDENTIFIED WITH caching_sha2_password BY ''")
@@ -71,6 +73,7 @@ func TestLogins(t *testing.T) {
 		logins(t, gateways, map[string]string{"sha2": "s2-pass", "nopass": "", "sha256": "s6-pass"}, cold)
 	})
 	t.Run("TiDB", func(t *testing.T) {
+		t.Parallel()
 		cert, key := certificate(t)
 		settings := filepath.Join(t.TempDir(), "tidb.toml")
 		if err := os.WriteFile(settings, fmt.Appendf(nil, "[security]\nssl-cert = %q\nssl-key = %q\n", cert, key), 0o600); err != nil {
@@ -89,6 +92,7 @@ func TestLogins(t *testing.T) {
 		logins(t, gateways, map[string]string{"sha2": "s2-pass"}, func() {})
 	})
 	t.Run("MariaDB", func(t *testing.T) {
+		t.Parallel()
 		cert, key := certificate(t)
 		warehouse := servers.MariaDB(t, "--ssl-cert="+cert, "--ssl-key="+key)
 		gateways := legs(t, warehouse)
@@ -107,6 +111,7 @@ func TestLogins(t *testing.T) {
 
 // PARSEC, and a client and a server of the series that encrypts by itself.
 func TestParsec(t *testing.T) {
+	t.Parallel()
 	warehouse, client := servers.NewMariaDB(t)
 	gateways := legs(t, warehouse)
 	warehouse.Exec(t, "INSTALL SONAME 'auth_parsec'", "CREATE USER pars@'127.0.0.1' IDENTIFIED VIA parsec USING PASSWORD('p-pass')",

@@ -13,6 +13,7 @@ import (
 // otherwise, the graph must hold a flow to it from what was changed. Half of the changes are of one cell or row; half
 // turn over every table that the graph takes for no source at all.
 func TestOracleNoninterference(t *testing.T) {
+	t.Parallel()
 	w := newOracleWorld(t)
 	i := &interference{oracleWorld: w, seen: oracleTally{}}
 	i.prepare()

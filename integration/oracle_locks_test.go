@@ -13,6 +13,7 @@ import (
 // The metadata-lock oracle: whatever the server locks to run a statement, through views, triggers, functions, procedures,
 // cascades and MERGE tables, stands in the graph, as read where it is locked to read and as written where it is locked to write.
 func TestOracleMetadataLocks(t *testing.T) {
+	t.Parallel()
 	w := newOracleWorld(t)
 	g := &generator{random: w.random, variables: true, sequences: true, effects: true}
 	seen, graphNames, unlocked := oracleTally{}, 0, 0

@@ -15,6 +15,7 @@ import (
 // The PREPARE oracle: of a server with no table at all, tables are made for exactly the names that the graph has of a
 // statement; then the server must not miss any when it prepares the statement.
 func TestOraclePrepare(t *testing.T) {
+	t.Parallel()
 	w := &oracleWorld{t: t, seed: seedOf(t)}
 	w.begin(2)
 	w.server = servers.MariaDB(t)

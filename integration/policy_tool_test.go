@@ -63,6 +63,7 @@ func wants(t *testing.T, what, text string, parts ...string) {
 
 // The policy as a file: exported, changed, planned with a replay of what was asked so far, and applied.
 func TestPolicyAsFile(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, servers.MariaDB(t), "")
 	p := &tool{t, w, t.TempDir()}
 	owner, alice, bob := w.as(t, "owner", "myprj"), w.as(t, "alice", "prj2"), w.as(t, "bob", "prj2")

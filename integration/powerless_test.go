@@ -22,9 +22,11 @@ var powerless = []string{
 }
 
 func TestPowerless(t *testing.T) {
+	t.Parallel()
 	mysql.RegisterReaderHandler("rows", readerOfRows)
 	for _, kind := range everyKind {
 		t.Run(kind.name, func(t *testing.T) {
+			t.Parallel()
 			server := kind.start(t)
 			server.Prepare(t)
 			fill(t, server, "127.0.0.1")

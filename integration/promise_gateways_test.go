@@ -143,6 +143,7 @@ func (r *race) hammer(ctx context.Context, gateway int, user string) {
 }
 
 func TestPromiseThroughGateways(t *testing.T) {
+	t.Parallel()
 	server := servers.MariaDB(t)
 	cache := servers.Redis(t)
 	redisPort, err := strconv.Atoi(cache.Addr[strings.LastIndexByte(cache.Addr, ':')+1:])
@@ -307,6 +308,7 @@ func TestPromiseLatency(t *testing.T) {
 
 // Two owners at two gateways at once: nothing is lost, whoever was first.
 func TestOwnersAtTwoGateways(t *testing.T) {
+	t.Parallel()
 	server := servers.MariaDB(t)
 	cache := servers.Redis(t)
 	server.Prepare(t)

@@ -27,6 +27,7 @@ type replacing struct {
 }
 
 func TestRedisSentinel(t *testing.T) {
+	t.Parallel()
 	set, primary, replica := servers.RedisSentinel(t)
 	says(t, set.Keys, "(sluice-test, by Sentinels)")
 	says(t, "{addresses: ["+set.Keys[strings.IndexByte(set.Keys, '[')+1:strings.IndexByte(set.Keys, ',')]+"]}", "redis.master_name: is empty")
@@ -44,6 +45,7 @@ func TestRedisSentinel(t *testing.T) {
 }
 
 func TestRedisCluster(t *testing.T) {
+	t.Parallel()
 	set := servers.RedisCluster(t)
 	var live []string
 	for addr := range set.Servers {
@@ -87,7 +89,7 @@ func TestRedisCluster(t *testing.T) {
 }
 
 func replacedUnderway(t *testing.T, r *replacing) {
-	ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*patience)
 	defer cancel()
 	server := servers.MariaDB(t)
 	server.Prepare(t)
@@ -116,7 +118,7 @@ func replacedUnderway(t *testing.T, r *replacing) {
 	during := f.slowest
 	listening := time.Now()
 	f.heard(ctx, r.others(), primary)
-	if again := time.Since(listening); again > 20*time.Second {
+	if again := time.Since(listening); again > patience {
 		t.Errorf("the gateways listened to notices again only %v after another primary had taken over", again)
 	}
 	f.slowest = 0

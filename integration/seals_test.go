@@ -126,17 +126,19 @@ const quick = "policy: {catalog_max_age: 50ms}"
 func readerOfRows() io.Reader { return strings.NewReader("7,seven\n8,eight\n") }
 
 func TestSeals(t *testing.T) {
+	t.Parallel()
 	mysql.RegisterReaderHandler("rows", readerOfRows)
 	// A short age of definitions, so that the tests need not wait until what root makes is noticed.
-	for _, start := range []func(testing.TB, ...string) *servers.Server{servers.MariaDB, servers.MySQL} {
-		server := start(t)
-		server.Prepare(t)
-		fill(t, server, "127.0.0.1")
-		cache := servers.Redis(t).Addr
-		w := &world{warehouse: server, gateway: servers.StartGateway(t, server, cache, quick)}
-		w.as(t, "super", "myprj").do("ADD OWNER owner")
-		w.warehouse.Exec(t, "SET GLOBAL log_bin_trust_function_creators = 1")
-		t.Run(server.Name, func(t *testing.T) {
+	for _, kind := range mysqlFamily {
+		t.Run(kind.name, func(t *testing.T) {
+			t.Parallel()
+			server := kind.start(t)
+			server.Prepare(t)
+			fill(t, server, "127.0.0.1")
+			cache := servers.Redis(t).Addr
+			w := &world{warehouse: server, gateway: servers.StartGateway(t, server, cache, quick)}
+			w.as(t, "super", "myprj").do("ADD OWNER owner")
+			w.warehouse.Exec(t, "SET GLOBAL log_bin_trust_function_creators = 1")
 			s := &sealing{t: t, w: w, owner: w.as(t, "owner", "myprj"), engine: w.warehouse.Name, other: servers.StartGateway(t, w.warehouse, cache, quick)}
 			for i := range breakings {
 				b := &breakings[i]

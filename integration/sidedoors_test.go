@@ -62,7 +62,6 @@ func holdsCanary(seen string) bool {
 // messages, warnings and insert ids, not in tables, definitions and files.
 func TestSideDoors(t *testing.T) {
 	before(t, everyKind, func(t *testing.T, w *world) {
-		t.Parallel()                                                      // mostly waiting
 		w.warehouse.Exec(t, "GRANT ALL ON *.* TO "+w.account(t, "alice")) // the warehouse's grants stop nothing
 		owner := w.as(t, "owner", "myprj")
 		owner.do("CREATE TABLE myprj.copy (id INT, v VARCHAR(100))")
@@ -181,7 +180,7 @@ func (r *attempting) statements() {
 func (r *attempting) session(name string) *client {
 	c := r.sessions[name]
 	if c == nil {
-		options := "&readTimeout=20s"
+		options := "&readTimeout=60s"
 		if r.how == oneStatement {
 			options += "&multiStatements=false"
 		}

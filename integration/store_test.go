@@ -27,8 +27,10 @@ import (
 
 // truths runs a test on each real server of the family, with the stores' account.
 func truths(t *testing.T, test func(t *testing.T, s *servers.Server)) {
+	t.Parallel()
 	for name, start := range map[string]func(testing.TB, ...string) *servers.Server{"MariaDB": servers.MariaDB, "MySQL": servers.MySQL} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			s := start(t)
 			serviceAccount(t, s)
 			test(t, s)
@@ -46,7 +48,7 @@ func service(t testing.TB, addr string) *warehouse.Pool {
 // truth gives a store that is not open yet.
 func truth(t testing.TB, addr string, edit func(*store.Options)) *store.Store {
 	t.Helper()
-	o := store.Options{Pool: service(t, addr), Gateway: "g", Lease: time.Second}
+	o := store.Options{Pool: service(t, addr), Gateway: "g", Lease: 4 * time.Second}
 	if edit != nil {
 		edit(&o)
 	}
@@ -79,9 +81,9 @@ func keep(t testing.TB, s *store.Store) {
 // eventually waits until a condition holds.
 func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(15 * time.Second); !holds(); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); !holds(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("not within 15 s: %s", what)
+			t.Fatalf("not within %v: %s", patience, what)
 		}
 	}
 }
@@ -302,7 +304,7 @@ func TestChange(t *testing.T) {
 			select {
 			case err := <-done:
 				t.Fatalf("returned though a gateway that lives has not applied it: %v", err)
-			case <-time.After(1500 * time.Millisecond):
+			case <-time.After(5 * time.Second): // its lease would be over
 			}
 			mu.Lock()
 			broken = false
@@ -316,6 +318,7 @@ func TestChange(t *testing.T) {
 
 // What Redis says is never taken for the truth.
 func TestRedisIsNotTrusted(t *testing.T) {
+	t.Parallel()
 	server := servers.MariaDB(t)
 	serviceAccount(t, server)
 	cache := servers.Redis(t)
@@ -456,10 +459,11 @@ func (w *line) set(cut bool) {
 
 // Without the warehouse the lease ends and protected data stays in; when it is back, so is everything.
 func TestWarehouseLost(t *testing.T) {
+	t.Parallel()
 	server := servers.MariaDB(t)
 	serviceAccount(t, server)
 	w := lineTo(t, server.Addr)
-	s := live(t, w.addr, nil)
+	s := live(t, w.addr, func(o *store.Options) { o.Lease = time.Second })
 	other := live(t, server.Addr, func(o *store.Options) { o.Gateway = "other" })
 	for i := range 3 {
 		w.set(true)
@@ -487,6 +491,7 @@ func TestWarehouseLost(t *testing.T) {
 
 // A gateway may start before its warehouse.
 func TestStoreStartsWithoutItsWarehouse(t *testing.T) {
+	t.Parallel()
 	server := servers.MariaDB(t)
 	serviceAccount(t, server)
 	w := lineTo(t, server.Addr)
@@ -505,6 +510,7 @@ func TestStoreStartsWithoutItsWarehouse(t *testing.T) {
 
 // The machine's sleep is seen by the wall clock, a stopped process by the monotonic one.
 func TestLeaseByBothClocks(t *testing.T) {
+	t.Parallel()
 	server := servers.MariaDB(t)
 	serviceAccount(t, server)
 	s := truth(t, server.Addr, func(o *store.Options) { o.Lease = time.Minute })
@@ -521,6 +527,7 @@ func TestLeaseByBothClocks(t *testing.T) {
 }
 
 func TestAnnounce(t *testing.T) {
+	t.Parallel()
 	server := servers.MariaDB(t)
 	serviceAccount(t, server)
 	heard := make(chan struct{}, 16)
@@ -538,7 +545,12 @@ func TestAnnounce(t *testing.T) {
 		t.Fatal(err)
 	}
 	keep(t, other)
-	time.Sleep(500 * time.Millisecond) // s has counted it
+	// s has counted it when it has renewed its lease from beginning to end.
+	for range 2 {
+		const lease = "SELECT MIN(expires) FROM sluice.gateways WHERE id NOT LIKE 'other%'"
+		before := number(t, server, lease)
+		eventually(t, "the lease is renewed", func() bool { return number(t, server, lease) != before })
+	}
 	done := make(chan error, 1)
 	go func() { done <- s.Announce(context.Background(), objects) }()
 	<-heard

@@ -22,14 +22,18 @@ var (
 // engines runs a test before MariaDB and MySQL, or in the system of docker-compose.yml (`make test-compose`).
 func engines(t *testing.T, f func(t *testing.T, w *world)) { before(t, mysqlFamily, f) }
 
-// before runs a test before warehouses of each kind.
+// before runs a test before warehouses of each kind, side by side: much of it is waiting.
 func before(t *testing.T, kinds []kindOfServer, f func(t *testing.T, w *world)) {
 	if os.Getenv("SLUICE_COMPOSE") != "" {
 		t.Run("composed", func(t *testing.T) { f(t, composedWorld(t)) })
 		return
 	}
+	t.Parallel()
 	for _, k := range kinds {
-		t.Run(k.name, func(t *testing.T) { f(t, newWorld(t, k.start(t), "")) })
+		t.Run(k.name, func(t *testing.T) {
+			t.Parallel()
+			f(t, newWorld(t, k.start(t), ""))
+		})
 	}
 }
 
@@ -136,6 +140,7 @@ func TestVectors(t *testing.T) {
 
 // Vectors 15 to 17: packages.
 func TestPackages(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, servers.MariaDB(t), "")
 	owner, alice, bob := w.as(t, "owner", "myprj"), w.as(t, "alice", "prj2"), w.as(t, "bob", "prj2")
 	owner.do("SET ProjectProtection = true")
@@ -170,6 +175,7 @@ func TestPackages(t *testing.T) {
 
 // The seed's command: a policy in a file of the client.
 func TestPolicyFile(t *testing.T) {
+	t.Parallel()
 	w := newWorld(t, servers.MariaDB(t), "")
 	path := t.TempDir() + "/policy.json"
 	if err := os.WriteFile(path, []byte(seed), 0o600); err != nil {

@@ -18,34 +18,39 @@ const (
 	ServicePassword = "service-password"
 )
 
-var build struct {
-	once sync.Once
-	path string
-	err  error
-	out  []byte
+// binary is the gateway, built once for a test process.
+type binary struct {
+	flags []string
+	once  sync.Once
+	path  string
+	err   error
+	out   []byte
 }
 
-// Binary builds the gateway once for a test process and gives its path.
+var plain, raced = binary{}, binary{flags: []string{"-race"}}
+
+// Binary gives the path of the gateway's program as users get it.
 func Binary(t testing.TB) string {
 	t.Helper()
-	build.once.Do(func() {
+	return plain.built(t)
+}
+
+func (b *binary) built(t testing.TB) string {
+	t.Helper()
+	b.once.Do(func() {
 		dir, err := os.MkdirTemp("", "sluice-binary-")
 		if err != nil {
-			build.err = err
+			b.err = err
 			return
 		}
-		build.path = filepath.Join(dir, "proxy")
-		args := []string{"build", "-o", build.path}
-		if Raced {
-			args = append(args, "-race")
-		}
-		cmd := exec.Command("go", append(args, "sluice/cmd/proxy")...)
-		build.out, build.err = cmd.CombinedOutput()
+		b.path = filepath.Join(dir, "proxy")
+		cmd := exec.Command("go", append(append([]string{"build", "-o", b.path}, b.flags...), "sluice/cmd/proxy")...)
+		b.out, b.err = cmd.CombinedOutput()
 	})
-	if build.err != nil {
-		t.Fatalf("build the gateway: %v\n%s", build.err, build.out)
+	if b.err != nil {
+		t.Fatalf("build the gateway: %v\n%s", b.err, b.out)
 	}
-	return build.path
+	return b.path
 }
 
 // Prepare makes the service account on a warehouse.
@@ -63,11 +68,15 @@ type Gateway struct {
 	Audit  string // its decision log
 }
 
-// StartGateway runs the real binary before a warehouse. redis is the address of a Redis, "" for none, or the keys of
+// StartGateway runs the real binary before a warehouse, under the race detector where the tests are and the warehouse
+// does not say otherwise. redis is the address of a Redis, "" for none, or the keys of
 // the configuration in braces; extra is YAML that is appended to the configuration.
 func StartGateway(t testing.TB, warehouse *Server, redis, extra string) *Gateway {
 	t.Helper()
-	binary := Binary(t)
+	program := plain.built
+	if Raced && !warehouse.Plain {
+		program = raced.built
+	}
 	dir := scratch(t)
 	listen := "127.0.0.1:" + strconv.Itoa(FreePort(t))
 	admin := "127.0.0.1:" + strconv.Itoa(FreePort(t))
@@ -92,7 +101,7 @@ func StartGateway(t testing.TB, warehouse *Server, redis, extra string) *Gateway
 			return fmt.Errorf("readyz: %s", r.Status)
 		}
 		return nil
-	}, binary, "serve", "--config", file)
+	}, program(t), "serve", "--config", file)
 	g.Addr = listen
 	t.Cleanup(g.Stop)
 	t.Cleanup(func() {

@@ -87,7 +87,7 @@ func RedisCluster(t testing.TB) *Redises {
 	set := &Redises{Servers: map[string]*Server{}}
 	var addrs []string
 	for range 6 {
-		s := RedisAt(t, clusterPort(t), "--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--cluster-config-file", "nodes.conf", "--repl-diskless-sync-delay", "0")
+		s := RedisAt(t, FreePort(t), "--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--cluster-config-file", "nodes.conf", "--repl-diskless-sync-delay", "0")
 		set.Servers[s.Addr] = s
 		addrs = append(addrs, s.Addr)
 	}
@@ -104,16 +104,6 @@ func RedisCluster(t testing.TB) *Redises {
 	}
 	set.Keys = "{addresses: [" + strings.Join(addrs, ", ") + "]}"
 	return set
-}
-
-// clusterPort gives a port whose bus port, 10000 above, is in range.
-func clusterPort(t testing.TB) int {
-	t.Helper()
-	for {
-		if port := FreePort(t); port < 55000 {
-			return port
-		}
-	}
 }
 
 func until(t testing.TB, what string, is func() bool) {

@@ -7,6 +7,7 @@ package servers
 import (
 	"database/sql"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/url"
 	"os"
@@ -31,6 +32,7 @@ type Server struct {
 	Dir    string
 	root   string // the data source name of root, "" for the socket
 	Keys   string // more keys of a gateway's warehouse: {…}, such as ", tls: required"
+	Plain  bool   // gateways before it are as users get them: the race detector, where tests run under it, has those before a MariaDB
 	cmd    *exec.Cmd
 	log    string
 	ended  chan struct{}
@@ -45,15 +47,26 @@ func Missing(t testing.TB, format string, args ...any) {
 	t.Skipf(format, args...)
 }
 
-// FreePort gives a port of 127.0.0.1 that nothing listens on now.
+// given are the ports that this process gave away.
+var given sync.Map
+
+// FreePort gives a port of 127.0.0.1 that nothing listens on now, and that is given once. It is below those that the
+// kernel gives to outgoing connections, one of which could take it before its server does, and so is the port 10,000
+// above it, which a Redis Cluster listens on too.
 func FreePort(t testing.TB) int {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 1000 {
+		port := 10000 + rand.IntN(10000)
+		if _, had := given.LoadOrStore(port, true); had {
+			continue
+		}
+		if l, err := net.Listen("tcp", "127.0.0.1:"+strconv.Itoa(port)); err == nil {
+			_ = l.Close()
+			return port
+		}
 	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port
+	t.Fatal("no port of 127.0.0.1 is free")
+	return 0
 }
 
 // start runs a server and waits until ready says so.

@@ -26,7 +26,7 @@ func TiDB(t testing.TB, args ...string) *Server {
 	all := append([]string{"-store=unistore", "-path=" + filepath.Join(dir, "data"), "-host=127.0.0.1", "-P=" + strconv.Itoa(port), "-socket=" + socket,
 		"-report-status=false", "-log-file=" + filepath.Join(dir, "tidb.log"), "-temp-dir=" + filepath.Join(dir, "tmp"), "-log-slow-query=" + filepath.Join(dir, "slow.log")}, args...)
 	s := start(t, "TiDB", dir, func() error { return ping(socket) }, daemon, all...)
-	s.Addr, s.Socket = "127.0.0.1:"+strconv.Itoa(port), socket
+	s.Addr, s.Socket, s.Plain = "127.0.0.1:"+strconv.Itoa(port), socket, true
 	return s
 }
 

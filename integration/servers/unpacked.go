@@ -36,7 +36,7 @@ func MySQL(t testing.TB, args ...string) *Server {
 	socket := filepath.Join(dir, "s.sock")
 	all := append(slices.Clone(common), "--datadir="+data, "--bind-address=127.0.0.1", "--port="+strconv.Itoa(port), "--socket="+socket, "--pid-file="+filepath.Join(dir, "pid"))
 	s := start(t, "MySQL", dir, func() error { return ping(socket) }, daemon, append(all, args...)...)
-	s.Addr, s.Socket = "127.0.0.1:"+strconv.Itoa(port), socket
+	s.Addr, s.Socket, s.Plain = "127.0.0.1:"+strconv.Itoa(port), socket, true
 	return s
 }
 

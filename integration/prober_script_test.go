@@ -271,7 +271,10 @@ func (c *probing) expand(text string) string {
 // payload builds a command's packet.
 func (c *probing) payload(verb, rest string) ([]byte, error) {
 	text := c.expand(rest)
-	words := strings.Fields(text)
+	var words []string
+	if len(text) < 1<<20 { // what is longer is one text
+		words = strings.Fields(text)
+	}
 	switch verb {
 	case "empty":
 		return nil, nil
@@ -300,10 +303,11 @@ func (c *probing) payload(verb, rest string) ([]byte, error) {
 		p := binary.LittleEndian.AppendUint32([]byte{byte(wire.ComStmtFetch)}, c.statement(words[0]))
 		return binary.LittleEndian.AppendUint32(p, uint32(n)), err
 	case "longdata":
+		words = strings.SplitN(text, " ", 3)
 		n, err := strconv.Atoi(words[1])
 		p := binary.LittleEndian.AppendUint32([]byte{byte(wire.ComStmtSendLongData)}, c.statement(words[0]))
 		p = binary.LittleEndian.AppendUint16(p, uint16(n))
-		return append(p, strings.Join(words[2:], " ")...), err
+		return append(p, words[2]...), err
 	case "close", "reset":
 		command := map[string]wire.Command{"close": wire.ComStmtClose, "reset": wire.ComStmtReset}[verb]
 		return binary.LittleEndian.AppendUint32([]byte{byte(command)}, c.statement(words[0])), nil

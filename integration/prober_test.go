@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"net"
 	"strings"
@@ -251,11 +252,7 @@ func shown(p []byte) string {
 	if len(p) <= 600 {
 		return fmt.Sprintf("%d %q", len(p), p)
 	}
-	sum := 0
-	for i, b := range p {
-		sum = sum*31 + int(b) + i
-	}
-	return fmt.Sprintf("%d %q … %q #%x", len(p), p[:60], p[len(p)-60:], uint32(sum))
+	return fmt.Sprintf("%d %q … %q #%x", len(p), p[:60], p[len(p)-60:], crc32.ChecksumIEEE(p))
 }
 
 // masked replaces runs of digits, for texts that count something.

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"bytes"
 	"reflect"
 	"testing"
 
@@ -82,10 +83,7 @@ func rowOf(s string) []byte { return appendLenencString(nil, s) }
 func TestLongRows(t *testing.T) {
 	for _, size := range []int{MaxPart - 1, MaxPart, MaxPart + 1, 2 * MaxPart, 2*MaxPart + 3} {
 		for _, first := range []byte{0x01, 0xfb, 0xfc, 0xfe} {
-			row := make([]byte, size)
-			for i := range row {
-				row[i] = first
-			}
+			row := bytes.Repeat([]byte{first}, size)
 			if size > MaxPart {
 				row[MaxPart] = HeaderERR // the tail's first byte is data
 			}

@@ -18,6 +18,11 @@ const (
 	ServicePassword = "service-password"
 )
 
+// Raced tells whether the gateway that the tests start runs under the race detector: where they do themselves, or where
+// SLUICE_RACE is set, since most of them are one goroutine that drives a client, which the detector makes ten times
+// slower for nothing.
+var Raced = racedHere || os.Getenv("SLUICE_RACE") != ""
+
 // binary is the gateway, built once for a test process.
 type binary struct {
 	flags []string
@@ -68,8 +73,8 @@ type Gateway struct {
 	Audit  string // its decision log
 }
 
-// StartGateway runs the real binary before a warehouse, under the race detector where the tests are and the warehouse
-// does not say otherwise. redis is the address of a Redis, "" for none, or the keys of
+// StartGateway runs the real binary before a warehouse, under the race detector if Raced and the warehouse does not say
+// otherwise. redis is the address of a Redis, "" for none, or the keys of
 // the configuration in braces; extra is YAML that is appended to the configuration.
 func StartGateway(t testing.TB, warehouse *Server, redis, extra string) *Gateway {
 	t.Helper()

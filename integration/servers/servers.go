@@ -32,7 +32,7 @@ type Server struct {
 	Dir    string
 	root   string // the data source name of root, "" for the socket
 	Keys   string // more keys of a gateway's warehouse: {…}, such as ", tls: required"
-	Plain  bool   // gateways before it are as users get them: the race detector, where tests run under it, has those before a MariaDB
+	Plain  bool   // gateways before it are as users get them, not under the race detector
 	cmd    *exec.Cmd
 	log    string
 	ended  chan struct{}

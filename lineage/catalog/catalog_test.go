@@ -178,17 +178,19 @@ func TestWaitersShareAFailure(t *testing.T) {
 	f.fail(errors.New("gone away"))
 	c := New(f, time.Hour)
 	var waiters sync.WaitGroup
+	var asked atomic.Int64
 	for range 20 {
 		waiters.Go(func() {
+			asked.Add(1)
 			if _, err := c.Current(context.Background()); err == nil {
 				t.Error("no error")
 			}
 		})
 	}
-	for f.clocks.Load() == 0 {
+	for f.clocks.Load() == 0 || asked.Load() < 20 {
 		time.Sleep(time.Millisecond)
 	}
-	time.Sleep(50 * time.Millisecond) // let the others arrive behind the first
+	time.Sleep(200 * time.Millisecond) // let the others arrive behind the first
 	close(f.hang)
 	waiters.Wait()
 	if n := f.clocks.Load(); n > 10 {

@@ -34,8 +34,8 @@ type prober struct {
 const probeCaps = wire.ClientLongPassword | wire.ClientLongFlag | wire.ClientProtocol41 | wire.ClientTransactions |
 	wire.ClientSecureConnection | wire.ClientPluginAuth | wire.ClientMultiResults | wire.ClientPSMultiResults | wire.ClientLocalFiles
 
-// probePatience bounds the wait for one packet.
-const probePatience = 30 * time.Second
+// probePatience bounds the wait for one packet: a statement of 64 MB through zstd takes half a minute on a busy machine.
+const probePatience = 2 * time.Minute
 
 // dialProber connects and logs in. The client's flags are cut to what it was greeted with, as clients do.
 func dialProber(addr, user, schema string, caps wire.Capability, ext wire.ExtCapability, encrypt bool) (*prober, error) {

@@ -3,6 +3,7 @@ package catalog
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"io"
 	"sort"
@@ -56,7 +57,7 @@ func (l *SQLLoader) Clock(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%d %s%s", restarts, spell(counters), running), nil
+	return fmt.Sprintf("%d %s %s%s", restarts, *l.naming.Load(), spell(counters), running), nil
 }
 
 // countersOf picks the definition counters. counts is false for a server that shows counters and moves
@@ -131,13 +132,25 @@ func (c *clockState) note(counters map[string]uint64, uptime uint64, now time.Ti
 	return c.restarts
 }
 
+// again gives how often the counters began again so far.
+func (c *clockState) again() uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.restarts
+}
+
 // running lists the statements in progress that may change definitions. The service account needs the
 // PROCESS privilege to see those of others.
 func (l *SQLLoader) running(ctx context.Context) (string, error) {
-	rows, err := l.Query(ctx, "SELECT id, LEFT(info, 256) FROM information_schema.processlist WHERE info IS NOT NULL AND id <> CONNECTION_ID()")
+	rows, err := l.Query(ctx, "SELECT 0, CAST(@@lower_case_table_names AS CHAR) UNION ALL SELECT id, LEFT(info, 256) FROM information_schema.processlist WHERE info IS NOT NULL AND id <> CONNECTION_ID()")
 	if err != nil {
 		return "", fmt.Errorf("list running statements: %w", err)
 	}
+	if len(rows) == 0 {
+		return "", errors.New("list running statements: the answer has no rows")
+	}
+	l.naming.Store(new(text(rows[0], 1))) // each reading of the clock asks for it: another server may have taken over
+	rows = rows[1:]
 	var found []string
 	for _, r := range rows {
 		if mayDefine(text(r, 1)) {
@@ -278,11 +291,15 @@ func add(sum io.Writer, rows [][]*string) {
 	fmt.Fprintln(sum)
 }
 
-// counts tells whether the server counts the statements it runs.
+// counts tells whether the server counts the statements it runs. One that does goes on to.
 func (l *SQLLoader) counts(ctx context.Context) (bool, error) {
+	if l.counting.Load() {
+		return true, nil
+	}
 	rows, err := l.Query(ctx, "SHOW GLOBAL STATUS LIKE 'Com_show_status'")
 	if err != nil {
 		return false, err
 	}
-	return len(rows) > 0 && text(rows[0], 1) != "0", nil
+	l.counting.Store(len(rows) > 0 && text(rows[0], 1) != "0")
+	return l.counting.Load(), nil
 }

@@ -71,24 +71,31 @@ func TestClockSeesDefinitionsInTheMaking(t *testing.T) {
 	s := mysql("0")
 	l := &SQLLoader{Query: s.query}
 	still := clockOf(t, l)
-	s.answers["processlist"] = "12|SELECT SLEEP(10)\n13|/* app */ (select 1)"
+	s.answers["FROM information_schema.processlist"] = "0|0\n12|SELECT SLEEP(10)\n13|/* app */ (select 1)"
 	if got := clockOf(t, l); got != still {
 		t.Errorf("queries moved the clock: %q", got)
 	}
-	s.answers["processlist"] = "12|SELECT SLEEP(10)\n14|ALTER TABLE t ADD c INT"
+	s.answers["FROM information_schema.processlist"] = "0|0\n12|SELECT SLEEP(10)\n14|ALTER TABLE t ADD c INT"
 	running := clockOf(t, l)
 	if running == still {
 		t.Error("a running ALTER TABLE does not show")
 	}
-	s.answers["processlist"] = "12|SELECT SLEEP(10)\n15|ALTER TABLE t ADD c INT"
+	s.answers["FROM information_schema.processlist"] = "0|0\n12|SELECT SLEEP(10)\n15|ALTER TABLE t ADD c INT"
 	if got := clockOf(t, l); got == running {
 		t.Error("the end of one and the begin of another does not show")
 	}
-	s.answers["processlist"] = ""
+	s.answers["FROM information_schema.processlist"] = "0|0"
 	if got := clockOf(t, l); got != still {
 		t.Errorf("moved on without a reason: %q", got)
 	}
-	s.faults["processlist"] = errors.New("denied")
+	s.answers["FROM information_schema.processlist"] = "0|1" // another server took over
+	if got := clockOf(t, l); got == still {
+		t.Error("another way to compare names does not move the clock")
+	}
+	if folds, err := l.Folds(context.Background()); err != nil || !folds {
+		t.Errorf("names are compared as before: %v, %v", folds, err)
+	}
+	s.faults["FROM information_schema.processlist"] = errors.New("denied")
 	if _, err := l.Clock(context.Background()); err == nil {
 		t.Error("a clock that cannot see running statements is no error")
 	}

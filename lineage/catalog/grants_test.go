@@ -42,7 +42,7 @@ func TestAnAccountThatIsShownAPartIsAnError(t *testing.T) {
 	}
 	s.faults["SHOW GRANTS"] = errors.New("gone away")
 	s.answers["'Com_show_status'"] = "Com_show_status|0"
-	if _, err := l.Schemas(context.Background()); err != nil {
+	if _, err := (&SQLLoader{Query: s.query}).Schemas(context.Background()); err != nil {
 		t.Fatalf("an embedded server: %v", err)
 	}
 }

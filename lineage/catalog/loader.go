@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 )
 
 // Query runs a query of the service account and gives its rows; a NULL is nil.
@@ -22,10 +23,13 @@ type SQLLoader struct {
 	// Detect finds out by itself whether the server is TiDB, on the first reading of the clock.
 	Detect bool
 
-	asked   sync.Mutex
-	known   bool
-	spelled *spelling
-	clock   clockState
+	asked    sync.Mutex
+	known    bool
+	spelled  *spelling
+	clock    clockState
+	counting atomic.Bool            // the server counts the statements it runs
+	naming   atomic.Pointer[string] // lower_case_table_names as of the last reading of the clock
+	listed   []listed               // under asked
 }
 
 // tidb tells whether the server is TiDB.
@@ -50,17 +54,27 @@ func (l *SQLLoader) Folds(ctx context.Context) (bool, error) {
 	if tidb, err := l.tidb(ctx); err != nil || tidb {
 		return true, err
 	}
-	rows, err := l.Query(ctx, "SELECT @@lower_case_table_names")
-	switch {
-	case err != nil:
-		return false, err
-	case len(rows) == 0:
-		return false, errors.New("lower_case_table_names has no value")
-	case text(rows[0], 0) != "0":
-		return true, nil
+	naming, err := l.compares(ctx)
+	if err != nil || naming != "0" {
+		return true, err
 	}
 	counts, err := l.counts(ctx)
 	return !counts, err
+}
+
+// compares gives lower_case_table_names.
+func (l *SQLLoader) compares(ctx context.Context) (string, error) {
+	if known := l.naming.Load(); known != nil {
+		return *known, nil
+	}
+	rows, err := l.Query(ctx, "SELECT @@lower_case_table_names")
+	if err != nil {
+		return "", err
+	}
+	if len(rows) == 0 {
+		return "", errors.New("lower_case_table_names has no value")
+	}
+	return text(rows[0], 0), nil
 }
 
 // Schemas lists all schemas. It fails when the service account would be shown only a part of what they define.
@@ -89,15 +103,13 @@ var foreignLists = []struct{ schema, table, column string }{
 // account, is taken as empty; one that is there and cannot be read is an error.
 func (l *SQLLoader) Foreign(ctx context.Context) ([]string, error) {
 	var out []string
-	for _, list := range foreignLists {
-		rows, err := l.Query(ctx, "SELECT table_name FROM information_schema.tables WHERE table_schema = ? AND table_name = ?", list.schema, list.table)
-		if err != nil {
+	for i, list := range foreignLists {
+		if has, err := l.lists(ctx, i); err != nil {
 			return nil, err
-		}
-		if len(rows) == 0 {
+		} else if !has {
 			continue
 		}
-		rows, err = l.Query(ctx, "SELECT "+list.column+" FROM "+list.schema+"."+list.table)
+		rows, err := l.Query(ctx, "SELECT "+list.column+" FROM "+list.schema+"."+list.table)
 		if err != nil {
 			return nil, err
 		}
@@ -106,6 +118,31 @@ func (l *SQLLoader) Foreign(ctx context.Context) ([]string, error) {
 		}
 	}
 	return out, nil
+}
+
+// lists tells whether the server has one of foreignLists. One that it has it keeps until it starts again.
+func (l *SQLLoader) lists(ctx context.Context, i int) (bool, error) {
+	now := listed{i, l.clock.again()}
+	l.asked.Lock()
+	known := slices.Contains(l.listed, now)
+	l.asked.Unlock()
+	if known {
+		return true, nil
+	}
+	rows, err := l.Query(ctx, "SELECT table_name FROM information_schema.tables WHERE table_schema = ? AND table_name = ?", foreignLists[i].schema, foreignLists[i].table)
+	if err != nil || len(rows) == 0 {
+		return false, err
+	}
+	l.asked.Lock()
+	defer l.asked.Unlock()
+	l.listed = append(slices.DeleteFunc(l.listed, func(before listed) bool { return before.list == i }), now)
+	return true, nil
+}
+
+// listed is one of foreignLists that the server had after so many restarts.
+type listed struct {
+	list     int
+	restarts uint64
 }
 
 func text(row []*string, i int) string {

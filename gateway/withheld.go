@@ -3,9 +3,11 @@ package gateway
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"sluice/enforcement"
 	"sluice/gateway/wire"
+	"sluice/lineage"
 	"sluice/parser"
 )
 
@@ -94,7 +96,7 @@ func (a *answering) checkOrigin(ctx context.Context, buf []byte, at int, e wire.
 		return nil
 	}
 	project := a.f.snapshot.ProjectOf(name)
-	if project == "" {
+	if project == "" || a.s.carriesSchema(a.f.graph, name) {
 		return nil
 	}
 	if p := a.f.snapshot.Project(project); p == nil || p.Protection != parser.Protected {
@@ -129,6 +131,25 @@ func namesSchema(f *flight, schema []byte) bool {
 	for i := range f.graph.Flows {
 		if foldEqual(f.graph.Flows[i].Source.Object.Schema, schema) {
 			return true
+		}
+	}
+	return false
+}
+
+// carriesSchema tells whether the graph reads a temporary table that stands in the schema. The warehouse names that schema
+// in the columns, though no table of the schema is read: what the temporary table holds was judged as its label.
+func (s *Session) carriesSchema(g *lineage.Graph, schema string) bool {
+	for _, carrier := range g.Carried {
+		if table, is := strings.CutPrefix(carrier, "temporary "); is {
+			if len(table) > len(schema) && table[len(schema)] == '.' && strings.EqualFold(table[:len(schema)], schema) {
+				return true
+			}
+		} else if strings.HasPrefix(carrier, "handler ") { // its name may be an alias
+			for o := range s.state.temporary {
+				if strings.EqualFold(o.Schema, schema) {
+					return true
+				}
+			}
 		}
 	}
 	return false

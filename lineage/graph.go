@@ -111,6 +111,8 @@ type Graph struct {
 	// Carriers are the session carriers that the statement writes, whatever it reads: what they
 	// held before is gone or mixed.
 	Carriers []string
+	// Carried are the carriers that the statement reads, once Labels.Expand has put what they hold in their place.
+	Carried []string
 	// Forbidden says why the statement is refused whatever is protected: it touches the schema that
 	// holds the policy itself.
 	Forbidden string

@@ -1,6 +1,9 @@
 package lineage
 
-import "sort"
+import (
+	"slices"
+	"sort"
+)
 
 // Labels is what a session's carriers hold: user variables, temporary tables, LAST_INSERT_ID(), open
 // handlers … by carrier name, the sources whose data they carry. The zero value is empty. It
@@ -30,7 +33,7 @@ func (l *Labels) Expand(g *Graph) *Graph {
 		return g
 	}
 	out := *g
-	out.Flows = nil
+	out.Flows, out.Carried = nil, nil
 	seen := map[string]bool{}
 	add := func(f Flow) {
 		if k := f.key(); !seen[k] {
@@ -42,6 +45,9 @@ func (l *Labels) Expand(g *Graph) *Graph {
 		if f.Source.Kind != CarrierSource {
 			add(f)
 			continue
+		}
+		if !slices.Contains(out.Carried, f.Source.Name) {
+			out.Carried = append(out.Carried, f.Source.Name)
 		}
 		for _, s := range l.heldBy(f.Source.Name) {
 			add(Flow{Source: s, Sink: f.Sink, Implicit: f.Implicit})

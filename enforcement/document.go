@@ -10,6 +10,10 @@ import (
 // MaxPolicyBytes is the longest text of an exception policy.
 const MaxPolicyBytes = 64 << 20
 
+// MaxSetBytes is the longest that SET takes. Its change writes the text and every gateway reads it within the time of a lease,
+// so that a larger one of a single owner would hold up all projects.
+const MaxSetBytes = 4 << 20
+
 // maxDepth is deeper than any policy goes.
 const maxDepth = 16
 

@@ -67,6 +67,9 @@ func (p *Policy) SetProtection(name string, v parser.Protection, exception strin
 	if v == parser.Unprotected && exception != "" {
 		return nil, refusedEdit(Syntax, "SET ProjectProtection = false takes no exception policy")
 	}
+	if len(exception) > MaxSetBytes {
+		return nil, refusedEdit(Limit, "the exception policy of %s has %d bytes, which is over the limit of %d", name, len(exception), MaxSetBytes)
+	}
 	if exception != "" {
 		policy, err := ParsePolicy(exception, name)
 		if err != nil {

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"sluice/parser"
 )
 
 // Each limit of packages lets its number in, and not one more (semantics 1.4).
@@ -65,4 +67,19 @@ func TestPackageLimits(t *testing.T) {
 	must(p.CreatePackage("other", "k", now))
 	must(p.AllowInstall("other", "k", Allowed{Project: "*"}))
 	limited("packages installed in a project", p.InstallPackage("consumer", "other", "k", now))
+}
+
+// The text that SET takes may be as long as the limit, and not one byte longer; the policy before stays.
+func TestPolicyTextLimit(t *testing.T) {
+	text := `{"Version": "1", "Statement": [{"Effect": "Allow", "Principal": "alice", "Action": "odps:Select", "Resource": "*"}]}`
+	full := text + strings.Repeat(" ", MaxSetBytes-len(text))
+	p := &Policy{Projects: map[string]*Project{}}
+	if _, err := p.SetProtection("p", parser.Protected, full, nil); err != nil {
+		t.Errorf("a text of the limit: %v", err)
+	}
+	_, err := p.SetProtection("p", parser.Protected, full+" ", nil)
+	var e *EditError
+	if !errors.As(err, &e) || e.Fault != Limit || p.Projects["p"].Exception != full {
+		t.Errorf("one byte more: %v", err)
+	}
 }

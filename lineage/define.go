@@ -16,6 +16,9 @@ func (t *tracer) define(n ast.StmtNode) bool {
 	case *ast.AlterTableStmt:
 		t.alterTable(n)
 	case *ast.RenameTableStmt:
+		if t.b.reading.Dialect.Flavor != parser.MariaDB {
+			defer t.outOfSight()() // RENAME TABLE moves the base table, whatever temporary table hides its name
+		}
 		for _, r := range n.TableToTables {
 			t.rename(r.OldTable.Schema.O, r.OldTable.Name.O, r.NewTable.Schema.O, r.NewTable.Name.O)
 		}
@@ -97,7 +100,7 @@ func (t *tracer) change(schema, name string, what Change) Object {
 	if reachOf(o.Schema, o.Name) == forbidden {
 		t.forbid(o)
 	}
-	if carrier, certain, is := t.temporary(o); is && certain {
+	if carrier, certain, is := t.temporary(o); is && certain && !t.lasting {
 		t.carrierSink(carrier)
 		return o
 	}
@@ -159,7 +162,7 @@ func (t *tracer) rename(schema, name, toSchema, to string) {
 		}
 	}
 	old, def, _ := t.object(schema, name)
-	if carrier, certain, is := t.temporary(old); is {
+	if carrier, certain, is := t.temporary(old); is && !t.lasting {
 		next := Object{old.Schema, t.b.fold(to)}
 		if toSchema != "" {
 			next.Schema = t.b.fold(toSchema)
@@ -180,6 +183,9 @@ func (t *tracer) rename(schema, name, toSchema, to string) {
 func (t *tracer) createTableTree(n *ast.CreateTableStmt) {
 	if n.ReferTable != nil {
 		t.structure(n.ReferTable.Schema.O, n.ReferTable.Name.O)
+		if n.TemporaryKeyword != ast.TemporaryNone {
+			t.temporaryLike(n)
+		}
 	}
 	if n.Select != nil {
 		t.under(n.Select, nil)
@@ -253,6 +259,7 @@ func (t *tracer) createTable(d *parser.TableDefinition) {
 		o, _, _ := t.object(d.Schema, d.Name)
 		t.g.Effects.CreatesTemporary = append(t.g.Effects.CreatesTemporary, o)
 		t.carrierSink("temporary " + o.String())
+		t.temporaryUnion(o, d.Union)
 		return
 	}
 	what := Makes
@@ -275,6 +282,9 @@ func (t *tracer) alterRecognised(d *parser.TableDefinition) {
 		what = Ends
 	}
 	o := t.change(d.Schema, d.Name, what)
+	if _, _, is := t.temporary(o); is {
+		t.temporaryUnion(o, d.Union)
+	}
 	if len(t.sources.list) > 0 {
 		t.sink(Sink{Kind: TableSink, Object: o}) // what a new column's default reads fills the rows that are there
 	}
@@ -338,6 +348,9 @@ func (t *tracer) alterTable(n *ast.AlterTableStmt) {
 		}
 		d := &parser.TableDefinition{}
 		t.tableOptions(d, s.Options)
+		if _, _, is := t.temporary(o); is {
+			t.temporaryUnion(o, d.Union)
+		}
 		for _, u := range d.Union {
 			t.readTable(u.Schema, u.Name)
 		}

@@ -131,6 +131,7 @@ func (t *tracer) into(targets []parser.Variable) {
 			t.carrierSink("@@" + strings.TrimLeft(v.Name, "@"))
 			t.settingFrom(v.Name, v.Global)
 			t.assign(v.Name, nil)
+			t.runsBy(v.Name, nil)
 		}
 	}
 }

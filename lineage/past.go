@@ -22,6 +22,28 @@ func (t *tracer) pastOf(at *ast.AsOfClause) {
 // pastSettings are TiDB's variables that move a session's reads into the past.
 var pastSettings = map[string]bool{"tidb_snapshot": true, "tidb_read_staleness": true, "tx_read_ts": true, "transaction_read_ts": true, "tidb_external_ts": true, "tidb_enable_external_ts_read": true}
 
+// othersTexts are settings whose value is a statement that the warehouse runs by itself, for every session that comes or for
+// replication: no gateway sees it run.
+var othersTexts = map[string]bool{"init_connect": true, "init_slave": true, "init_replica": true}
+
+// runsBy notes a setting that makes the warehouse run a text past the gateway.
+func (t *tracer) runsBy(variable string, value ast.ExprNode) {
+	name := strings.Trim(strings.ToLower(variable), "@`")
+	if !othersTexts[name] {
+		return
+	}
+	if _, is := value.(*ast.DefaultExpr); is {
+		return
+	}
+	if value != nil { // nil: SET PERSIST, whose value is not read
+		if text, literal := t.literal(value); literal && strings.TrimSpace(text) == "" {
+			return
+		}
+	}
+	t.read(Source{Kind: SystemSource, Name: "SET " + strings.ToUpper(name) + ", which lets the warehouse run a text in other sessions"})
+	t.sink(Sink{Kind: ResultSink})
+}
+
 func (t *tracer) pastBy(variable string, value ast.ExprNode) {
 	if t.b.reading.Dialect.Flavor != parser.TiDB || !pastSettings[strings.ToLower(variable)] {
 		return

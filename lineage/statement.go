@@ -235,6 +235,9 @@ func (t *tracer) set(n *ast.SetStmt) {
 		case v.IsSystem || !strings.HasPrefix(v.Name, "@") && v.IsGlobal:
 			t.assign(v.Name, v.Value)
 			t.pastBy(v.Name, v.Value)
+			if v.IsGlobal || v.IsInstance {
+				t.runsBy(v.Name, v.Value)
+			}
 			if _, literal := t.literal(v.Value); t.body || v.Value != nil && !literal {
 				t.carrierSink("@@" + strings.ToLower(v.Name))
 				t.settingFrom(v.Name, v.IsGlobal)

@@ -10,6 +10,29 @@ func private(what string) func(*scan) bool {
 	}
 }
 
+// replays is why replication is other people's data: the warehouse would run what another server tells it to, past the gateway.
+const replays = ", which lets the warehouse run another server's statements"
+
+// recogniseStart reads START TRANSACTION, and what begins replication.
+func recogniseStart(s *scan) bool {
+	for _, what := range []string{"SLAVE", "REPLICA", "ALL", "GROUP_REPLICATION"} {
+		if s.is("START", what) {
+			return private("START " + what + replays)(s)
+		}
+	}
+	return recogniseControl(s)
+}
+
+// recogniseChange reads CHANGE MASTER and CHANGE REPLICATION SOURCE, and TiDB's CHANGE of its own services.
+func recogniseChange(s *scan) bool {
+	for _, what := range []string{"MASTER", "REPLICATION"} {
+		if s.is("CHANGE", what) {
+			return private("CHANGE " + what + replays)(s)
+		}
+	}
+	return recogniseControl(s)
+}
+
 // recogniseControl reads statements that move no data of tables. A subquery would: none has one.
 func recogniseControl(s *scan) bool {
 	if s.is("UNLOCK", "STATS") {

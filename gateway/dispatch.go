@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"strings"
 
 	"sluice/gateway/wire"
 	"sluice/lineage"
@@ -94,6 +95,10 @@ func (s *Session) initDB(ctx context.Context, packet []byte) error {
 	schema, err := wire.ParseInitDB(packet)
 	if err != nil {
 		return s.unknownCommand()
+	}
+	if strings.IndexByte(schema, 0) >= 0 {
+		// MySQL opens the schema named before the zero byte, and tells the whole as the current one.
+		return s.sayError(wire.ErrBadDB, "42000", "Unknown database: its name has a zero byte")
 	}
 	if lineage.IsPolicySchema(schema) {
 		return s.sayError(1142, "42000", "the schema "+lineage.PolicySchema+" holds Sluice's policy and is not reached through Sluice")

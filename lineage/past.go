@@ -28,7 +28,8 @@ var othersTexts = map[string]bool{"init_connect": true, "init_slave": true, "ini
 
 // runsBy notes a setting that makes the warehouse run a text past the gateway.
 func (t *tracer) runsBy(variable string, value ast.ExprNode) {
-	name := strings.Trim(strings.ToLower(variable), "@`")
+	name := strings.ToLower(variable)
+	name = strings.Trim(name[strings.LastIndexByte(name, '.')+1:], "@`")
 	if !othersTexts[name] {
 		return
 	}

@@ -235,12 +235,14 @@ func (t *tracer) set(n *ast.SetStmt) {
 		case v.IsSystem || !strings.HasPrefix(v.Name, "@") && v.IsGlobal:
 			t.assign(v.Name, v.Value)
 			t.pastBy(v.Name, v.Value)
-			if v.IsGlobal || v.IsInstance {
+			// @@persist.x is a name with a dot to the parser, and global: as GLOBAL is, it is seen by other sessions.
+			global := v.IsGlobal || v.IsInstance || strings.Contains(v.Name, ".")
+			if global {
 				t.runsBy(v.Name, v.Value)
 			}
 			if _, literal := t.literal(v.Value); t.body || v.Value != nil && !literal {
 				t.carrierSink("@@" + strings.ToLower(v.Name))
-				t.settingFrom(v.Name, v.IsGlobal)
+				t.settingFrom(v.Name, global)
 			}
 		default:
 			t.carrierSink("@" + strings.ToLower(v.Name))

@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"sluice/enforcement"
@@ -173,12 +174,26 @@ func (a *answering) capped(ctx context.Context, buf []byte, at int) error {
 	s := a.s
 	s.client.SetSequence(a.walker.Sequence() + 1)
 	message := enforcement.CapRefusal(&a.f.decision, &a.f.request)
+	s.recordCap(ctx, a.f, message)
 	if err := s.sayError(1142, "42000", message); err != nil {
 		return err
 	}
 	a.window.Consume(at)
 	a.walker.RowLimit = -1
 	return a.drop(ctx)
+}
+
+// recordCap records that a result was stopped at the display cap: its rows before that went out by right, so that a
+// failure to record stops nothing more than is stopped.
+func (s *Session) recordCap(ctx context.Context, f *flight, message string) {
+	e := s.entry(f)
+	e.Verdict, e.Rule, e.Reason = "deny", "display cap", message
+	if project := f.decision.CapProject; !slices.Contains(e.Projects, project) {
+		e.Projects = append(e.Projects, project)
+	}
+	if err := s.g.Audit.Record(ctx, e); err != nil {
+		s.g.Log.Error("record a stop at the display cap", "connection", s.connection, "error", err)
+	}
 }
 
 // drained is how much of an answer is read away before its statement is killed.

@@ -198,6 +198,9 @@ func TestDisplayCap(t *testing.T) {
 				t.Errorf("%s: the session is out of step: %v", name, rows)
 			}
 		}
+		if rows := owner.do("SHOW FLOW LOG WHERE rule = 'display cap'"); len(rows) != 2 {
+			t.Errorf("%d stops at the cap are recorded, 2 were", len(rows))
+		}
 	})
 }
 

@@ -19,6 +19,7 @@ func (t *tracer) define(n ast.StmtNode) bool {
 		if t.b.reading.Dialect.Flavor != parser.MariaDB {
 			defer t.outOfSight()() // RENAME TABLE moves the base table, whatever temporary table hides its name
 		}
+		t.renameOnce(n)
 		for _, r := range n.TableToTables {
 			t.rename(r.OldTable.Schema.O, r.OldTable.Name.O, r.NewTable.Schema.O, r.NewTable.Name.O)
 		}
@@ -307,6 +308,9 @@ func (t *tracer) alterRecognised(d *parser.TableDefinition) {
 // renameInAlter: ALTER TABLE a.t RENAME u leaves u in a … on MariaDB in the table's schema.
 func (t *tracer) renameInAlter(schema, name, toSchema, to string) {
 	if toSchema == "" && schema != "" {
+		if t.schema != "" && !strings.EqualFold(schema, t.schema) && t.isTemporary(schema, name) {
+			t.refuse("ALTER TABLE … RENAME of a temporary table of another schema is not understood without the new name's schema")
+		}
 		t.rename(schema, name, schema, to)
 		if t.schema != "" && !strings.EqualFold(schema, t.schema) {
 			t.rename(schema, name, t.schema, to) // servers differ: both count
@@ -335,9 +339,13 @@ func (t *tracer) alterTable(n *ast.AlterTableStmt) {
 			t.sink(Sink{Kind: TableSink, Object: o}) // what a new definition reads decides over the table's rows
 		}
 	}()
+	renames := 0
 	for _, s := range n.Specs {
 		switch s.Tp {
 		case ast.AlterTableRenameTable:
+			if renames++; renames > 1 && t.isTemporary(schema, name) {
+				t.refuse("ALTER TABLE with more than one RENAME of a temporary table is not understood")
+			}
 			t.renameInAlter(schema, name, s.NewTable.Schema.O, s.NewTable.Name.O)
 		case ast.AlterTableExchangePartition:
 			t.change(schema, name, Ends)

@@ -32,3 +32,24 @@ func (t *tracer) temporaryLike(n *ast.CreateTableStmt) {
 	}
 	t.temporaryUnion(o, members)
 }
+
+// renameOnce refuses a RENAME TABLE of several tables with a temporary one among them: a name may mean the temporary table
+// first and the base table next, and which names are temporary afterwards depends on the order.
+func (t *tracer) renameOnce(n *ast.RenameTableStmt) {
+	if len(n.TableToTables) < 2 || t.lasting {
+		return
+	}
+	for _, r := range n.TableToTables {
+		if t.isTemporary(r.OldTable.Schema.O, r.OldTable.Name.O) || t.isTemporary(r.NewTable.Schema.O, r.NewTable.Name.O) {
+			t.refuse("RENAME TABLE of several tables, temporary ones among them, is not understood: rename one at a time")
+			return
+		}
+	}
+}
+
+// isTemporary tells whether a name may be that of a temporary table.
+func (t *tracer) isTemporary(schema, name string) bool {
+	o, _, _ := t.object(schema, name)
+	_, _, is := t.temporary(o)
+	return is
+}

@@ -80,7 +80,8 @@ func start(t testing.TB, name, dir string, ready func() error, command string, a
 	defer log.Close()
 	s.cmd = exec.Command(command, args...)
 	s.cmd.Stdout, s.cmd.Stderr = log, log
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	// In a session of its own, a server is scheduled as a service is: the kernel shares processors out by session first.
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setsid: os.Getenv("SLUICE_SESSIONS") != ""}
 	if err := s.cmd.Start(); err != nil {
 		Missing(t, "start %s: %v", name, err)
 	}

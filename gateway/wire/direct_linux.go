@@ -16,9 +16,9 @@ const directSize = 64 << 10
 // is no TCP connection it gives back as it is.
 //
 // The scheduler is told of a call so that another thread can go on while it blocks, and takes the processor away from one
-// that lasts for 20 µs. A socket here never blocks, but a write on one machine takes about that long: the kernel runs the
-// receiver's half in it. So each answer was followed by a change of threads that helped nobody: a third of what a relayed
-// query cost.
+// that lasts for 20 µs. A socket here never blocks, but a write on one machine runs the receiver's half too and wakes it, and
+// where the kernel then lets the receiver go first, the write lasts longer. So each answer was followed by a change of
+// threads that helped nobody: a third of what a relayed query cost (docs/performance.md).
 func Direct(c net.Conn) net.Conn {
 	t, is := c.(*net.TCPConn)
 	if !is {

@@ -132,27 +132,9 @@ func (w *rewriter) locking(i int) int {
 	return max(end, i+1)
 }
 
-// jsonValue cuts RETURNING type and what happens on EMPTY and ERROR out of JSON_VALUE(document, path …).
-func (w *rewriter) jsonValue(i int) {
-	end := w.close(i+1) - 1
-	for j, depth, paths := i+2, 0, false; j < end; j++ {
-		switch w.i = j; {
-		case w.is("("):
-			depth++
-		case w.is(")"):
-			depth--
-		case depth > 0:
-		case w.is(","):
-			paths = true
-		case paths && (w.is("RETURNING") || w.is("DEFAULT") || w.is("NULL", "ON") || w.is("ERROR", "ON")):
-			w.cut(j, end)
-			return
-		}
-	}
-}
-
-// convert gives CONVERT(value, type) and CONVERT(value USING set) a type and a set that the tree parser knows.
-func (w *rewriter) convert(i int) {
+// argued goes over the tokens of a call's arguments that stand in no further parentheses, from the token behind the
+// call's own, until at tells that it is done.
+func (w *rewriter) argued(i int, at func(j, end int) (done bool)) {
 	end := w.close(i+1) - 1
 	for j, depth := i+2, 0; j < end; j++ {
 		switch w.i = j; {
@@ -160,16 +142,41 @@ func (w *rewriter) convert(i int) {
 			depth++
 		case w.is(")"):
 			depth--
-		case depth > 0:
-		case w.is(","):
-			w.keep(j+1, end)
-			w.put(j+1, end, "CHAR")
-			return
-		case w.is("USING") && j+2 == end && w.kind(j+1) != Word:
-			w.put(j+1, end, "utf8mb4")
+		case depth == 0 && at(j, end):
 			return
 		}
 	}
+}
+
+// jsonValue cuts RETURNING type and what happens on EMPTY and ERROR out of JSON_VALUE(document, path …).
+func (w *rewriter) jsonValue(i int) {
+	paths := false
+	w.argued(i, func(j, end int) bool {
+		switch {
+		case w.is(","):
+			paths = true
+		case paths && (w.is("RETURNING") || w.is("DEFAULT") || w.is("NULL", "ON") || w.is("ERROR", "ON")):
+			w.cut(j, end)
+			return true
+		}
+		return false
+	})
+}
+
+// convert gives CONVERT(value, type) and CONVERT(value USING set) a type and a set that the tree parser knows.
+func (w *rewriter) convert(i int) {
+	w.argued(i, func(j, end int) bool {
+		switch {
+		case w.is(","):
+			w.keep(j+1, end)
+			w.put(j+1, end, "CHAR")
+			return true
+		case w.is("USING") && j+2 == end && w.kind(j+1) != Word:
+			w.put(j+1, end, "utf8mb4")
+			return true
+		}
+		return false
+	})
 }
 
 // qualify takes QUALIFY condition out and keeps the condition beside the tree.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/go-sql-driver/mysql"
 
@@ -80,4 +81,37 @@ func TestHeldTextsAreReadAgain(t *testing.T) {
 func isRefusal(err error) bool {
 	var e *mysql.MySQLError
 	return errors.As(err, &e) && e.Number == 1142
+}
+
+// The same across stored programs, which bring settings of their own: one prepares a text, another executes it.
+func TestHeldTextsOfPrograms(t *testing.T) {
+	t.Parallel()
+	for name, start := range map[string]func(testing.TB, ...string) *servers.Server{"MariaDB": servers.MariaDB, "MySQL": servers.MySQL} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, start(t), "")
+			w.as(t, "owner", "myprj").do("SET ProjectProtection = true")
+			past := dialAs(t, w.warehouse.Addr, "alice", "prj2")
+			// In gbk the last two bytes of the name and its quote are two characters, and the name goes on to the next quote.
+			past.do("CREATE PROCEDURE begins() PREPARE s FROM 'INSERT INTO prj3.t SELECT id AS `a縗`, ''`, v FROM myprj.table1 -- '' FROM prj2.t'")
+			past.do("CREATE PROCEDURE together() BEGIN CALL begins(); ALTER TABLE prj2.t COMMENT 'again'; CALL ends(); END")
+			past.do("CREATE PROCEDURE alone() BEGIN CALL begins(); SET NAMES gbk; ALTER TABLE prj2.t COMMENT 'again'; EXECUTE s; END")
+			past.do("SET NAMES gbk")
+			past.do("CREATE PROCEDURE ends() EXECUTE s")
+			alice := w.as(t, "alice", "prj2")
+			for _, program := range []string{"together", "alone"} {
+				past.do("TRUNCATE prj3.t")
+				past.do("CALL prj2." + program + "()")
+				if rows := past.do("SELECT v FROM prj3.t"); !strings.Contains(strings.Join(rows, ""), canary) {
+					t.Fatalf("%s moves nothing past the gateway either: %q", program, rows)
+				}
+				past.do("TRUNCATE prj3.t")
+				time.Sleep(300 * time.Millisecond) // the age limit of definitions
+				alice.refused("CALL prj2." + program + "()")
+				if rows := past.do("SELECT v FROM prj3.t"); len(rows) > 0 {
+					t.Errorf("LEAK: %s left %q", program, rows)
+				}
+			}
+		})
+	}
 }

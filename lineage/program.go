@@ -314,7 +314,7 @@ func (t *tracer) bodyOf(p *parser.Program) {
 func (t *tracer) staysOut(statements []parser.Statement) {
 	for i := range statements {
 		statements[i].Names(func(name string, _, dotted bool) {
-			if strings.EqualFold(name, PolicySchema) && !dotted {
+			if IsPolicySchema(name) && !dotted {
 				t.forbid(Object{PolicySchema, ""})
 			}
 		})

@@ -134,9 +134,8 @@ var sharedSysFunctions = nameSet(`
 // reachOf classes a table by its schema. Unknown tables of system schemas count as personal.
 func reachOf(schema, table string) reach {
 	if len(schema) > 0 {
-		switch first := schema[0]; {
-		case first >= utf8.RuneSelf: // İ is an i to TiDB
-		case !strings.ContainsRune("ipmsIPMS", rune(first)):
+		first := schema[0]
+		if first < utf8.RuneSelf && strings.IndexByte("ipmsIPMS", first) < 0 { // İ is an i to TiDB
 			return project // no system schema begins so
 		}
 	}

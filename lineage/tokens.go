@@ -36,7 +36,7 @@ func (t *tracer) tokens(st *parser.Statement) {
 		t.refuse("%s is not understood, and no definitions tell what it could touch", strings.ToUpper(st.Kind))
 	}
 	for name := range names {
-		if strings.EqualFold(name, PolicySchema) {
+		if IsPolicySchema(name) {
 			t.forbid(Object{PolicySchema, ""})
 		}
 		if all[strings.ToLower(name)] && !IsSystem(name) {

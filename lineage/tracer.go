@@ -52,6 +52,9 @@ func (t *tracer) trace() *Graph {
 		t.statement(t.b.statement)
 		t.account(t.b.statement)
 	}
+	if e := &t.g.Effects; t.dynamic.unsettled && (e.Mode || e.Charset) {
+		t.opaque("dynamic SQL inside a stored program, under settings that a program changes")
+	}
 	return t.finish()
 }
 

@@ -87,6 +87,9 @@ func (r Reading) Decode(sent string) (text string, ok bool) {
 	return "", false
 }
 
+// Respelt tells whether the text was put into UTF-8 from another character set.
+func (r Reading) Respelt() bool { return r.bare != nil }
+
 // Unicode tells whether the client character set is UTF-8.
 func (r Reading) Unicode() bool { return classOf(r.Charset) == unicodeSet }
 

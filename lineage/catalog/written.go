@@ -50,20 +50,18 @@ func (l *SQLLoader) spells(ctx context.Context) (spelling, error) {
 	return s, nil
 }
 
-// written looks for the text of programs as it was written, where it may not be what was shown.
-func (p *loading) written(ctx context.Context, kind string, programs ...*Program) {
-	for _, o := range programs {
-		if !strings.ContainsAny(o.Body, string(p.spells)) || p.spells == byMariaDB && strings.Contains(o.SQLMode, noEscaping) {
-			continue
-		}
-		rows, err := p.query(ctx, "SHOW CREATE "+kind+" "+quoteName(p.stored)+"."+quoteName(o.Name))
-		at := 2
-		if kind == "EVENT" {
-			at = 3
-		}
-		if err == nil && len(rows) > 0 {
-			o.Create = text(rows[0], at)
-		}
-		o.Lost = o.Create == ""
+// written looks for the text of a program as it was written, where it may not be what was shown.
+func (p *loading) written(ctx context.Context, kind string, o *Program) {
+	if !strings.ContainsAny(o.Body, string(p.spells)) || p.spells == byMariaDB && strings.Contains(o.SQLMode, noEscaping) {
+		return
 	}
+	rows, err := p.query(ctx, "SHOW CREATE "+kind+" "+quoteName(p.stored)+"."+quoteName(o.Name))
+	at := 2
+	if kind == "EVENT" {
+		at = 3
+	}
+	if err == nil && len(rows) > 0 {
+		o.Create = text(rows[0], at)
+	}
+	o.Lost = o.Create == ""
 }

@@ -40,7 +40,7 @@ type judge struct {
 
 func (s *Snapshot) decide(d *Decision, r *Request, explain bool) {
 	*d = Decision{
-		Effect: Permit, Revision: s.policy.Revision, Cap: noCap,
+		Effect: Permit, Revision: s.policy.Revision, Cap: noCap, DryCap: noCap,
 		Reasons: d.Reasons[:0], Seals: d.Seals[:0], Shared: d.Shared[:0],
 	}
 	j := judge{s: s, d: d, r: r, session: s.ProjectOf(r.Schema), explain: explain}
@@ -85,11 +85,15 @@ func (j *judge) finish() {
 	if d.Cap == noCap {
 		d.Cap = -1
 	}
+	if d.DryCap == noCap {
+		d.DryCap = -1
+	}
 	if d.Effect == Permit && j.dryOnly {
 		d.DryRun = true
 	}
 	if d.Effect != Permit {
 		d.Cap, d.CapProject, d.Guarded, d.Seals = -1, "", false, d.Seals[:0]
+		d.DryCap, d.DryCapProject = -1, ""
 		d.Shared = d.Shared[:0]
 		return
 	}
@@ -296,7 +300,10 @@ func (j *judge) show(f *lineage.Flow, p *project, a *asking) {
 		j.refuse(Reason{Flow: *f, Project: p.Name, Target: a.project, Rule: NoDisplay, Detail: "READ_TABLE_MAX_ROW is 0"}, p.dry)
 		return
 	}
-	if !p.dry && p.maxRow < j.d.Cap {
+	switch {
+	case p.dry && p.maxRow < j.d.DryCap:
+		j.d.DryCap, j.d.DryCapProject = p.maxRow, p.Name
+	case !p.dry && p.maxRow < j.d.Cap:
 		j.d.Cap, j.d.CapProject = p.maxRow, p.Name
 	}
 }

@@ -128,6 +128,9 @@ type Decision struct {
 	// there is no limit. CapProject is whose cap it is.
 	Cap        int64
 	CapProject string
+	// DryCap and DryCapProject are the same of a project in dry run: past it the result goes on, and that is recorded.
+	DryCap        int64
+	DryCapProject string
 	// Guarded: the statement reads protected data that the session project may not see, so the text
 	// of the warehouse's errors and warnings is replaced (contract 2).
 	Guarded bool

@@ -366,7 +366,7 @@ func (w *world) judge(t *testing.T, d *datadriven.TestData) string {
 	case "explain":
 		v := s.Explain(r)
 		plainly := s.Decide(r)
-		if v.Effect != plainly.Effect || v.DryRun != plainly.DryRun || v.Cap != plainly.Cap || v.Guarded != plainly.Guarded || v.Recorded != plainly.Recorded {
+		if v.Effect != plainly.Effect || v.DryRun != plainly.DryRun || v.Cap != plainly.Cap || v.DryCap != plainly.DryCap || v.Guarded != plainly.Guarded || v.Recorded != plainly.Recorded {
 			t.Errorf("%s: Explain and Decide differ: %+v, %+v", d.Pos, v, plainly)
 		}
 		return show(&v)
@@ -394,6 +394,9 @@ func show(d *Decision) string {
 	}
 	if d.Cap >= 0 {
 		fmt.Fprintf(&out, " cap %d of %s", d.Cap, d.CapProject)
+	}
+	if d.DryCap >= 0 {
+		fmt.Fprintf(&out, " dry cap %d of %s", d.DryCap, d.DryCapProject)
 	}
 	if d.Guarded {
 		out.WriteString(" guarded")

@@ -71,7 +71,7 @@ func (c *setting) expected() (effect Effect, rule Rule, dry bool, limit int64) {
 	if letOut && k.shown {
 		if c.cap == 0 {
 			letOut, rule = false, NoDisplay
-		} else if c.protection == parser.Protected {
+		} else {
 			limit = c.cap
 		}
 	}
@@ -189,8 +189,12 @@ func (c *setting) check(t *testing.T, s *Snapshot) {
 		}
 		d := s.Decide(r)
 		effect, rule, dry, limit := c.expected()
-		if d.Effect != effect || d.DryRun != dry || d.Cap != limit {
-			t.Fatalf("%s, %+v: %s, dry run %v, cap %d; want %s, %v, %d", k.name, *c, d.Effect, d.DryRun, d.Cap, effect, dry, limit)
+		shown, unused := d.Cap, d.DryCap
+		if c.protection == parser.DryRun {
+			shown, unused = unused, shown
+		}
+		if d.Effect != effect || d.DryRun != dry || shown != limit || unused != -1 {
+			t.Fatalf("%s, %+v: %s, dry run %v, caps %d and %d; want %s, %v, %d", k.name, *c, d.Effect, d.DryRun, d.Cap, d.DryCap, effect, dry, limit)
 		}
 		if last := len(d.Reasons) - 1; rule != Inside && c.protection != parser.Unprotected && k.sink.Kind != lineage.CarrierSink {
 			if last < 0 || d.Reasons[last].Rule != rule {

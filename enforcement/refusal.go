@@ -39,6 +39,11 @@ func CapRefusal(d *Decision, r *Request) string {
 		"odps:Select for odps:TaskType DT, to download it after SET odps.task.type = 'DT'", p, d.Cap, d.Cap, p, plain(r.Subject.User, 32)), maxRefusal)
 }
 
+// DryCapText tells, for the decision log, that a result went past the display cap of a project in dry run.
+func DryCapText(d *Decision) string {
+	return fmt.Sprintf("the result holds data of project '%s', which would have stopped it at its display cap of %d rows", d.DryCapProject, d.DryCap)
+}
+
 func join(text, hint string) string {
 	if hint == "" {
 		return text

@@ -77,7 +77,7 @@ func (s *Session) deny(f *flight, rule enforcement.Rule, detail string) {
 
 func denial(revision uint64, rule enforcement.Rule, detail string) enforcement.Decision {
 	return enforcement.Decision{
-		Effect: enforcement.Deny, Revision: revision, Cap: -1, Recorded: true,
+		Effect: enforcement.Deny, Revision: revision, Cap: -1, DryCap: -1, Recorded: true,
 		Reasons: []enforcement.Reason{{Effect: enforcement.Deny, Rule: rule, Detail: detail}},
 	}
 }

@@ -163,7 +163,7 @@ func (s *Session) execute(ctx context.Context, packet []byte) error {
 		return s.undefined(ctx, &p.script.Statements[0], err)
 	}
 	t := &trip{statement: &p.script.Statements[0], graph: graph, command: wire.Command(packet[0]), packet: packet}
-	p.cursor, p.shown = nil, 0
+	p.cursor, p.shown, p.overDryCap = nil, 0, false
 	if err := s.trip(ctx, t); err != nil {
 		return err
 	}

@@ -18,12 +18,15 @@ type outcome struct {
 	prepared wire.PrepareOK
 	cursor   bool
 	rows     int64
+	// overDryCap: it went past the display cap of a project in dry run.
+	overDryCap bool
 }
 
 // answerOptions say what an answer is watched for.
 type answerOptions struct {
 	more     bool              // another statement of the client's batch follows: say so where the warehouse would
 	rowLimit int64             // rows of a result set that may be shown; -1 for all
+	rowNote  int64             // rows after which dry run would have stopped it; -1 for none
 	watch    bool              // compare the columns' origin with the graph
 	batch    *parser.Statement // the statement of a batch that this answers; nil otherwise
 }
@@ -50,14 +53,20 @@ const windowed = 32 << 10
 
 // relay is step 7 for a permitted statement: the warehouse's answer, byte for byte.
 func (s *Session) relay(ctx context.Context, t *trip, f *flight) error {
-	o := answerOptions{more: t.more, rowLimit: f.decision.Cap, watch: f.snapshot.Protected()}
+	o := answerOptions{more: t.more, rowLimit: f.decision.Cap, rowNote: f.decision.DryCap, watch: f.snapshot.Protected()}
 	if t.more && t.command == wire.ComQuery {
 		o.batch = t.statement
 	}
-	if t.prepared != nil && o.rowLimit >= 0 {
-		o.rowLimit = max(0, o.rowLimit-t.prepared.shown)
+	if p := t.prepared; p != nil {
+		o.rowLimit, o.rowNote = p.left(o.rowLimit), p.left(o.rowNote)
+		if p.overDryCap {
+			o.rowNote = -1
+		}
 	}
 	out, err := s.answer(ctx, t.command, f, o)
+	if t.prepared != nil && out.overDryCap {
+		t.prepared.overDryCap = true
+	}
 	if errors.Is(err, errCut) {
 		out.failed, err = true, nil
 	}
@@ -73,7 +82,7 @@ func (s *Session) forward(ctx context.Context, command wire.Command, packet []by
 
 func (s *Session) forwarded(ctx context.Context, command wire.Command, packet []byte, f *flight, o answerOptions) (outcome, error) {
 	if f == nil {
-		o.rowLimit = -1
+		o.rowLimit, o.rowNote = -1, -1
 	}
 	if err := s.send(packet); err != nil {
 		return outcome{}, err
@@ -93,6 +102,9 @@ func (s *Session) answer(ctx context.Context, command wire.Command, f *flight, o
 	a := &s.answering
 	*a = answering{s: s, f: f, o: o, window: wire.Window{}}
 	a.walker.RowLimit = o.rowLimit
+	if o.rowNote >= 0 && (o.rowLimit < 0 || o.rowNote < o.rowLimit) {
+		a.walker.RowLimit = o.rowNote
+	}
 	// The client counts on through a batch, the warehouse one statement; both count the parts of a long one.
 	a.walker.Offset = s.client.Sequence() - s.warehouse.Sequence()
 	a.walker.Reset(command, s.caps, s.extended)
@@ -191,10 +203,10 @@ func (a *answering) walk(ctx context.Context) error {
 				e.SetMoreResults(buf[at:], true)
 			}
 		case wire.RowLimitReached:
-			if err := a.flush(buf[:at+e.Start]); err != nil {
+			passed, err := a.limited(ctx, buf, at+e.Start)
+			if err != nil || !passed {
 				return err
 			}
-			return a.capped(ctx, buf, at+e.Start)
 		case wire.Prepared:
 			a.out.prepared = a.walker.PrepareOK()
 			a.hold(at+e.Start, uint64(a.out.prepared.Params)+uint64(a.out.prepared.Columns))

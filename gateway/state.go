@@ -42,9 +42,19 @@ type prepared struct {
 	command parser.Command // a gateway command: it never reached the warehouse
 	refused bool           // PREPARE was refused, so EXECUTE(-1) is too
 	// shown counts rows given out through a cursor, against the display cap.
-	shown  int64
-	cursor *flight        // what the open cursor was permitted by
-	opaque *lineage.Graph // a text that cannot be read, prepared while nothing was protected
+	shown int64
+	// overDryCap: the cursor went past the display cap of a project in dry run, which is recorded.
+	overDryCap bool
+	cursor     *flight        // what the open cursor was permitted by
+	opaque     *lineage.Graph // a text that cannot be read, prepared while nothing was protected
+}
+
+// left gives how many of a number of rows its cursor has not shown yet; -1 for all stays.
+func (p *prepared) left(rows int64) int64 {
+	if rows < 0 {
+		return rows
+	}
+	return max(0, rows-p.shown)
 }
 
 // named is a statement that SQL PREPARE knows by name.

@@ -169,31 +169,47 @@ func foldEqual(a string, b []byte) bool {
 	return true
 }
 
-// capped stops a shown result at the display cap: never silently (contract 2).
-func (a *answering) capped(ctx context.Context, buf []byte, at int) error {
-	s := a.s
+// limited deals with a result that has as many rows as may be shown: it is stopped there with an error, never silently
+// (contract 2). Where a project in dry run would have stopped it, that is recorded and it passes.
+func (a *answering) limited(ctx context.Context, buf []byte, at int) (passed bool, err error) {
+	s, d := a.s, &a.f.decision
+	dry := a.walker.RowLimit != a.o.rowLimit
+	a.walker.RowLimit, a.out.overDryCap = a.o.rowLimit, a.out.overDryCap || dry
+	if dry && s.recordCap(ctx, a.f, "dryrun", d.DryCapProject, enforcement.DryCapText(d)) == nil {
+		return true, nil
+	}
+	if err := a.flush(buf[:at]); err != nil {
+		return false, err
+	}
 	s.client.SetSequence(a.walker.Sequence() + 1)
-	message := enforcement.CapRefusal(&a.f.decision, &a.f.request)
-	s.recordCap(ctx, a.f, message)
-	if err := s.sayError(1142, "42000", message); err != nil {
-		return err
+	if dry { // no entry, no permit (contract 7)
+		s.deny(a.f, enforcement.NotRecorded, "the decision log cannot be written")
+		err = s.refuse(a.f)
+	} else {
+		message := enforcement.CapRefusal(d, &a.f.request)
+		_ = s.recordCap(ctx, a.f, "deny", d.CapProject, message) // its rows before went out by right, and no more do
+		err = s.sayError(1142, "42000", message)
+	}
+	if err != nil {
+		return false, err
 	}
 	a.window.Consume(at)
 	a.walker.RowLimit = -1
-	return a.drop(ctx)
+	return false, a.drop(ctx)
 }
 
-// recordCap records that a result was stopped at the display cap: its rows before that went out by right, so that a
-// failure to record stops nothing more than is stopped.
-func (s *Session) recordCap(ctx context.Context, f *flight, message string) {
+// recordCap records that a result met a display cap.
+func (s *Session) recordCap(ctx context.Context, f *flight, verdict, project, reason string) error {
 	e := s.entry(f)
-	e.Verdict, e.Rule, e.Reason = "deny", "display cap", message
-	if project := f.decision.CapProject; !slices.Contains(e.Projects, project) {
+	e.Verdict, e.Rule, e.Reason = verdict, "display cap", reason
+	if !slices.Contains(e.Projects, project) {
 		e.Projects = append(e.Projects, project)
 	}
-	if err := s.g.Audit.Record(ctx, e); err != nil {
-		s.g.Log.Error("record a stop at the display cap", "connection", s.connection, "error", err)
+	err := s.g.Audit.Record(ctx, e)
+	if err != nil {
+		s.g.Log.Error("record a result at its display cap", "connection", s.connection, "error", err)
 	}
+	return err
 }
 
 // drained is how much of an answer is read away before its statement is killed.

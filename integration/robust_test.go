@@ -201,6 +201,16 @@ func TestDisplayCap(t *testing.T) {
 		if rows := owner.do("SHOW FLOW LOG WHERE rule = 'display cap'"); len(rows) != 2 {
 			t.Errorf("%d stops at the cap are recorded, 2 were", len(rows))
 		}
+		owner.do("SET ProjectProtection = dryrun")
+		for name, rows := range map[string][]string{"text": owner.do("SELECT * FROM many"), "binary": owner.do("SELECT * FROM many WHERE id > ?", 0)} {
+			if len(rows) != 50 {
+				t.Errorf("dry run, %s: %d rows of 50", name, len(rows))
+			}
+		}
+		owner.do("SELECT * FROM many LIMIT 49")
+		if rows := owner.do("SHOW FLOW LOG WHERE rule = 'display cap' AND verdict = 'dryrun'"); len(rows) != 2 {
+			t.Errorf("%d results past the cap are recorded in dry run, 2 were", len(rows))
+		}
 	})
 }
 

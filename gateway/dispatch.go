@@ -195,24 +195,6 @@ func (s *Session) resetConnection(ctx context.Context, packet []byte) error {
 	return nil
 }
 
-// fetch gives rows of a cursor: judged again by the newest policy (contract 2, decisions at use).
-func (s *Session) fetch(ctx context.Context, packet []byte) error {
-	id, err := wire.ParseStatementID(packet)
-	if err != nil {
-		return s.unknownCommand()
-	}
-	p := s.state.prepared[id]
-	if p == nil || p.cursor == nil {
-		return s.forward(ctx, wire.ComStmtFetch, packet, nil, answerOptions{}) // the warehouse knows none either
-	}
-	t := &trip{statement: p.cursor.statement, graph: p.cursor.graph, command: wire.ComStmtFetch, packet: packet, prepared: p}
-	if err := s.trip(ctx, t); err != nil {
-		return err
-	}
-	p.shown += t.outcome.rows
-	return nil
-}
-
 // command runs a gateway command. ok is false when a batch ends there.
 func (s *Session) command(ctx context.Context, st *parser.Statement, more, binary bool) (ok bool, err error) {
 	if !s.identified {

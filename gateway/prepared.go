@@ -130,6 +130,9 @@ func (s *Session) closeStatement(packet []byte) error {
 		return nil // the command has no answer
 	}
 	own := s.ownStatement(packet)
+	if p := s.state.prepared[id]; p != nil && p == s.state.last {
+		s.state.last = nil
+	}
 	delete(s.state.prepared, id)
 	if own {
 		return nil
@@ -143,13 +146,7 @@ func (s *Session) execute(ctx context.Context, packet []byte) error {
 	if err != nil {
 		return s.malformed()
 	}
-	p := s.state.prepared[x.StatementID]
-	if x.StatementID == wire.LastStatement {
-		p = s.state.last
-		if p != nil && p.refused {
-			p = nil // the warehouse still holds the one before
-		}
-	}
+	p := s.preparedBy(x.StatementID)
 	switch {
 	case p == nil:
 		// Not prepared through this gateway: the warehouse knows no such statement either.
@@ -163,13 +160,10 @@ func (s *Session) execute(ctx context.Context, packet []byte) error {
 		return s.undefined(ctx, &p.script.Statements[0], err)
 	}
 	t := &trip{statement: &p.script.Statements[0], graph: graph, command: wire.Command(packet[0]), packet: packet}
-	p.cursor, p.shown, p.overDryCap = nil, 0, false
 	if err := s.trip(ctx, t); err != nil {
 		return err
 	}
-	if t.outcome.cursor && t.succeeded {
-		p.cursor = &flight{statement: t.statement, graph: graph}
-	}
+	p.executed(t)
 	return nil
 }
 
@@ -179,6 +173,17 @@ func (s *Session) preparedGraph(ctx context.Context, p *prepared) (*lineage.Grap
 		return p.opaque, nil
 	}
 	return s.heldGraph(ctx, &p.held)
+}
+
+// preparedBy gives the statement that an id stands for, nil for none.
+func (s *Session) preparedBy(id uint32) *prepared {
+	if id != wire.LastStatement {
+		return s.state.prepared[id]
+	}
+	if p := s.state.last; p != nil && !p.refused { // else the warehouse still holds the one before
+		return p
+	}
+	return nil
 }
 
 // unknownStatement answers in the warehouse's words, without asking it: a statement that SQL PREPARE made has an

@@ -158,14 +158,15 @@ type trip struct {
 	statement *parser.Statement
 	graph     *lineage.Graph
 	command   wire.Command
-	packet    []byte // what is sent
-	more      bool   // another statement of the same text follows
-	prepared  *prepared
-	named     *named // what a PREPARE names
-	inner     string // the text that a PREPARE or EXECUTE IMMEDIATE would have run, when it cannot be read
+	packet    []byte  // what is sent
+	more      bool    // another statement of the same text follows
+	cursor    *cursor // that a FETCH reads from
+	named     *named  // what a PREPARE names
+	inner     string  // the text that a PREPARE or EXECUTE IMMEDIATE would have run, when it cannot be read
 	succeeded bool
 	outcome   outcome
-	creates   string // the schema that it creates; "" when that one is there already
+	creates   string         // the schema that it creates; "" when that one is there already
+	judged    *lineage.Graph // the graph that was judged: with what its carriers held
 }
 
 // trip decides, records, relays or refuses, and settles.
@@ -196,7 +197,7 @@ func (s *Session) trip(ctx context.Context, t *trip) error {
 		}
 	}
 	f := &flight{statement: t.statement, graph: s.expand(t.graph)}
-	f.request = s.request(f.graph)
+	f.request, t.judged = s.request(f.graph), f.graph
 	if t.command == wire.ComQuery && t.graph.Effects.Dynamic == nil {
 		f.text = t.packet[1:]
 	}
@@ -220,6 +221,7 @@ func (s *Session) trip(ctx context.Context, t *trip) error {
 
 // expand replaces session carriers by the data that they hold.
 func (s *Session) expand(g *lineage.Graph) *lineage.Graph {
+	s.state.recall(g)
 	return s.state.labels.Expand(g)
 }
 
@@ -263,6 +265,11 @@ func (s *Session) denied(ctx context.Context, t *trip, f *flight) error {
 func (s *Session) settle(ctx context.Context, t *trip, f *flight) {
 	e := &t.graph.Effects
 	s.state.labels.Absorb(f.graph)
+	if t.command == wire.ComStmtFetch {
+		s.state.tell(&s.state.messages, messages, f.graph, false) // what it did to the session, it did at EXECUTE
+		s.publish()
+		return
+	}
 	if t.succeeded {
 		for _, name := range e.Overwritten {
 			s.state.labels.Clean(name)
@@ -292,37 +299,4 @@ func (s *Session) settle(ctx context.Context, t *trip, f *flight) {
 		s.g.Definitions.Invalidate()
 	}
 	s.publish()
-}
-
-// diagnostics labels what the warehouse keeps about the statement: messages, which may hold values, and how
-// many rows it found. Messages stay until a statement that uses a table, so the label does too.
-func (s *Session) diagnostics(t *trip, f *flight) {
-	labels := &s.state.labels
-	labels.Clean("found_rows")
-	if !f.decision.Guarded {
-		if t.succeeded && usesTables(f.graph) {
-			labels.Clean("diagnostics")
-			s.state.withheld = false
-		}
-		return
-	}
-	s.state.withheld = true
-	for _, source := range sources(f.graph) {
-		labels.Hold("diagnostics", source)
-		labels.Hold("found_rows", source)
-	}
-	for _, o := range f.graph.Reads {
-		source := lineage.Source{Kind: lineage.TableSource, Object: o}
-		labels.Hold("diagnostics", source)
-		labels.Hold("found_rows", source)
-	}
-}
-
-// usesTables tells whether a statement certainly opened a table, upon which the warehouse drops older messages.
-func usesTables(g *lineage.Graph) bool {
-	switch g.Kind {
-	case "select", "insert", "replace", "update", "delete":
-		return len(g.Reads)+len(g.Writes) > 0
-	}
-	return false
 }

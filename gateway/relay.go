@@ -20,6 +20,8 @@ type outcome struct {
 	rows     int64
 	// overDryCap: it went past the display cap of a project in dry run.
 	overDryCap bool
+	// contradicted: the columns named what the graph does not.
+	contradicted bool
 }
 
 // answerOptions say what an answer is watched for.
@@ -27,6 +29,7 @@ type answerOptions struct {
 	more     bool              // another statement of the client's batch follows: say so where the warehouse would
 	rowLimit int64             // rows of a result set that may be shown; -1 for all
 	rowNote  int64             // rows after which dry run would have stopped it; -1 for none
+	rowless  bool              // no rows are expected, and none go out
 	watch    bool              // compare the columns' origin with the graph
 	batch    *parser.Statement // the statement of a batch that this answers; nil otherwise
 }
@@ -57,15 +60,15 @@ func (s *Session) relay(ctx context.Context, t *trip, f *flight) error {
 	if t.more && t.command == wire.ComQuery {
 		o.batch = t.statement
 	}
-	if p := t.prepared; p != nil {
-		o.rowLimit, o.rowNote = p.left(o.rowLimit), p.left(o.rowNote)
-		if p.overDryCap {
+	if c := t.cursor; c != nil {
+		o.rowLimit, o.rowNote = c.left(o.rowLimit), c.left(o.rowNote)
+		if c.overDryCap {
 			o.rowNote = -1
 		}
 	}
 	out, err := s.answer(ctx, t.command, f, o)
-	if t.prepared != nil && out.overDryCap {
-		t.prepared.overDryCap = true
+	if t.cursor != nil && out.overDryCap {
+		t.cursor.overDryCap = true
 	}
 	if errors.Is(err, errCut) {
 		out.failed, err = true, nil
@@ -83,6 +86,9 @@ func (s *Session) forward(ctx context.Context, command wire.Command, packet []by
 func (s *Session) forwarded(ctx context.Context, command wire.Command, packet []byte, f *flight, o answerOptions) (outcome, error) {
 	if f == nil {
 		o.rowLimit, o.rowNote = -1, -1
+		if o.rowless {
+			o.rowLimit = 0
+		}
 	}
 	if err := s.send(packet); err != nil {
 		return outcome{}, err
@@ -203,6 +209,9 @@ func (a *answering) walk(ctx context.Context) error {
 				e.SetMoreResults(buf[at:], true)
 			}
 		case wire.RowLimitReached:
+			if a.o.rowless {
+				return a.unreadable(errors.New("rows of a cursor that nobody judged"))
+			}
 			passed, err := a.limited(ctx, buf, at+e.Start)
 			if err != nil || !passed {
 				return err

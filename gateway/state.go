@@ -21,6 +21,8 @@ type state struct {
 	last         *prepared // what EXECUTE(-1) runs
 	named        map[string]*named
 	own          uint32 // last id given to a prepared gateway command
+	// messages and found are the statements that the warehouse's messages and FOUND_ROWS() tell of.
+	messages, found told
 	// withheld: the last statement was guarded, so its warnings are not shown.
 	withheld bool
 	// warnings are those of the gateway command before, nil after anything else.
@@ -41,20 +43,8 @@ type prepared struct {
 	params  uint16
 	command parser.Command // a gateway command: it never reached the warehouse
 	refused bool           // PREPARE was refused, so EXECUTE(-1) is too
-	// shown counts rows given out through a cursor, against the display cap.
-	shown int64
-	// overDryCap: the cursor went past the display cap of a project in dry run, which is recorded.
-	overDryCap bool
-	cursor     *flight        // what the open cursor was permitted by
-	opaque     *lineage.Graph // a text that cannot be read, prepared while nothing was protected
-}
-
-// left gives how many of a number of rows its cursor has not shown yet; -1 for all stays.
-func (p *prepared) left(rows int64) int64 {
-	if rows < 0 {
-		return rows
-	}
-	return max(0, rows-p.shown)
+	cursor  *cursor        // nil: none is open
+	opaque  *lineage.Graph // a text that cannot be read, prepared while nothing was protected
 }
 
 // named is a statement that SQL PREPARE knows by name.
@@ -85,6 +75,7 @@ func (st *state) forgetNamed(name string) {
 // reset forgets what COM_RESET_CONNECTION and COM_CHANGE_USER forget.
 func (st *state) reset() {
 	st.labels.Reset()
+	st.messages, st.found = nil, nil
 	st.temporary = nil
 	st.prepared = nil
 	st.last = nil

@@ -106,6 +106,7 @@ func (a *answering) checkOrigin(ctx context.Context, buf []byte, at int, e wire.
 	if err := a.flush(buf[:a.held]); err != nil {
 		return err
 	}
+	a.out.contradicted = true
 	s := a.s
 	s.deny(a.f, enforcement.NotUnderstood, "the warehouse names project '"+project+"' in the result and Sluice's reading of the statement does not")
 	s.raise(ctx, a.f, "lineage-mismatch")

@@ -80,6 +80,8 @@ func (t *tracer) variable(n *ast.VariableExpr) {
 	switch {
 	case n.IsSystem && (n.Name == "identity" || n.Name == "last_insert_id"):
 		name = "last_insert_id"
+	case n.IsSystem && (n.Name == "warning_count" || n.Name == "error_count"):
+		name = "diagnostics"
 	case n.IsSystem:
 		name = "@" + name
 	}

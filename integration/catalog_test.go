@@ -91,6 +91,35 @@ func TestCatalogLoadsEverything(t *testing.T) {
 	})
 }
 
+// TiDB tells of a foreign key into another schema in two places, each with half of it, and in the letter case of its definition.
+func TestForeignKeysOfTiDB(t *testing.T) {
+	t.Parallel()
+	s := servers.TiDB(t)
+	l := reader(t, s)
+	s.Exec(t, "CREATE DATABASE pay", "CREATE DATABASE lab",
+		"CREATE TABLE pay.Salary (id INT PRIMARY KEY)",
+		"CREATE TABLE lab.Child (p INT, FOREIGN KEY (p) REFERENCES PAY.sALARY (id) ON DELETE CASCADE)",
+		"CREATE TABLE lab.quiet (p INT, FOREIGN KEY (p) REFERENCES pay.salary (id))",
+		"CREATE TABLE pay.own (p INT, FOREIGN KEY (p) REFERENCES salary (id) ON UPDATE SET NULL)")
+	one, err := l.LoadObject(context.Background(), "pay", "salary")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for how, salary := range map[string]*catalog.Object{"whole": load(t, l, "pay").Objects["salary"], "by name": one} {
+		children := slices.Clone(salary.Children)
+		slices.SortFunc(children, func(a, b catalog.Cascade) int { return strings.Compare(a.Name, b.Name) })
+		if want := []catalog.Cascade{{Schema: "lab", Name: "child", OnDelete: true}, {Schema: "pay", Name: "own", OnUpdate: true}}; !slices.Equal(children, want) {
+			t.Errorf("%s: children %v", how, children)
+		}
+		if len(salary.Referring) != 3 || len(salary.Referring[0].Columns) != 1 {
+			t.Errorf("%s: referring %v", how, salary.Referring)
+		}
+	}
+	if child := load(t, l, "lab").Objects["child"]; len(child.Parents) != 1 || child.Parents[0].Schema != "pay" || child.Parents[0].Name != "salary" {
+		t.Errorf("parents %v", child.Parents)
+	}
+}
+
 // However a definition comes about, the clock moves.
 func TestCatalogClockMoves(t *testing.T) {
 	ways := []struct{ name, server, statement string }{

@@ -47,6 +47,9 @@ func (p *loading) foreignKeys(ctx context.Context) error {
 func (p *loading) keyColumns(ctx context.Context, schema string, referred bool) ([][]*string, error) {
 	sql, args := "SELECT table_schema, table_name, column_name, referenced_table_schema, referenced_table_name, referenced_column_name, constraint_name FROM information_schema.key_column_usage WHERE table_schema = ? AND referenced_table_name IS NOT NULL", []any{schema}
 	switch {
+	case p.only != "" && referred && p.tidb:
+		sql += " AND (LOWER(table_name) = ? OR LOWER(referenced_table_name) = ?)"
+		args = append(args, p.only, p.only)
 	case p.only != "" && referred:
 		sql += " AND (table_name = ? OR referenced_table_name = ?)"
 		args = append(args, p.only, p.only)
@@ -82,8 +85,19 @@ type referring struct {
 	constraint string
 }
 
+const (
+	referringKeys = "SELECT unique_constraint_schema, constraint_schema, table_name, referenced_table_name, delete_rule, update_rule, constraint_name FROM information_schema.referential_constraints WHERE unique_constraint_schema = ?"
+	// TiDB (8.5) gives the child's schema as that of the key referred to. key_column_usage has the parent's, in the letter case
+	// of the definition.
+	referringKeysOfTiDB = "SELECT k.referenced_table_schema, r.constraint_schema, r.table_name, r.referenced_table_name, r.delete_rule, r.update_rule, r.constraint_name FROM information_schema.key_column_usage k JOIN information_schema.referential_constraints r ON r.constraint_schema = k.table_schema AND r.table_name = k.table_name AND r.constraint_name = k.constraint_name WHERE k.ordinal_position = 1 AND LOWER(k.referenced_table_schema) = LOWER(?)"
+)
+
 func (p *loading) referring(ctx context.Context) ([]referring, error) {
-	rows, err := p.rowsOf(ctx, "foreign keys", "SELECT unique_constraint_schema, constraint_schema, table_name, referenced_table_name, delete_rule, update_rule, constraint_name FROM information_schema.referential_constraints WHERE unique_constraint_schema = ?", "referenced_table_name", 3)
+	sql, column := referringKeys, "referenced_table_name"
+	if p.tidb {
+		sql, column = referringKeysOfTiDB, "LOWER(k.referenced_table_name)"
+	}
+	rows, err := p.rowsOf(ctx, "foreign keys", sql, column, 3)
 	acts := func(rule string) bool { return rule == "CASCADE" || rule == "SET NULL" || rule == "SET DEFAULT" }
 	var out []referring
 	for _, r := range rows {

@@ -20,7 +20,11 @@ func (l *SQLLoader) loading(ctx context.Context, schema string) (*loading, error
 	if err != nil {
 		return nil, err
 	}
-	p := &loading{query: l.Query, folds: folds, spells: spells}
+	tidb, err := l.tidb(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p := &loading{query: l.Query, folds: folds, spells: spells, tidb: tidb}
 	p.s = &Schema{Programs: Programs{Name: p.key(schema), Routines: map[string]*Routine{}, Events: map[string]*Program{}}, Objects: map[string]*Object{}}
 	rows, err := l.Query(ctx, "SELECT schema_name FROM information_schema.schemata WHERE schema_name = ?", schema)
 	if err != nil {
@@ -38,6 +42,7 @@ func (l *SQLLoader) loading(ctx context.Context, schema string) (*loading, error
 type loading struct {
 	query  Query
 	folds  bool
+	tidb   bool
 	spells spelling
 	stored string // the schema's name as it is stored
 	only   string // the key of the one object that is to be read; "" for all

@@ -19,7 +19,7 @@ func TestScriptReader(t *testing.T) {
 		"SET sql_mode = 'ANSI_QUOTES'", `SELECT "id" FROM "t1"`, "SET sql_mode = DEFAULT", `SELECT JSON_VALUE('{"a": 1}', '$.a')`,
 		"SELECT SLEEP(0)", "DELETE FROM t1 WHERE id = 3", "REPLACE INTO t1 VALUES (2, 'two')",
 	}
-	got := readScript(string(text))
+	got := readScript(string(text), func(string) (string, bool) { return "", false })
 	for i, s := range got {
 		if i >= len(want) || s.sql != want[i] {
 			t.Fatalf("statement %d is %q; all: %q", i, s.sql, got)

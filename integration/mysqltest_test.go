@@ -14,22 +14,47 @@ type sent struct {
 	sql, mode, charset string
 }
 
-type scriptReader struct {
-	text      string
-	pos       int
-	delimiter string
-	vars      map[string]string
-	mode      string
-	charset   string
-	out       []sent
+// placed is a statement with the current schema that it is sent in.
+type placed struct {
+	sent
+	schema string
 }
 
-func readScript(text string) []sent {
-	r := &scriptReader{text: text, delimiter: ";", vars: map[string]string{}}
+// connected is what a script did to one of its connections.
+type connected struct{ mode, charset, schema string }
+
+type scriptReader struct {
+	connected // the connection in use
+
+	text      string
+	pos       int
+	sourced   map[string]int
+	delimiter string
+	vars      map[string]string
+	using     string               // the name of the connection in use
+	others    map[string]connected // by name
+	out       []placed
+	include   func(name string) (text string, ok bool) // gives the text of a file that the script sources
+}
+
+// maxSourced bounds how often a script is taken to source one file: each branch is read, also that which would end a loop.
+const maxSourced = 8
+
+func readScript(text string, include func(name string) (text string, ok bool)) []placed {
+	r := &scriptReader{delimiter: ";", vars: map[string]string{}, sourced: map[string]int{}, include: include,
+		connected: connected{schema: "test"}, using: "default", others: map[string]connected{}}
+	r.read(text)
+	return r.out
+}
+
+// read takes a text, the script's own or one that it sources: that stands where it is sourced, and shares the variables.
+func (r *scriptReader) read(text string) {
+	outer, pos := r.text, r.pos
+	r.text, r.pos = text, 0
 	for r.pos < len(r.text) {
 		r.step()
 	}
-	return r.out
+	r.text, r.pos = outer, pos
 }
 
 // line takes the rest of the line.
@@ -98,6 +123,9 @@ var (
 	prefixed    = regexp.MustCompile(`(?is)^(eval|evalp|query|query_vertical|query_horizontal|send|send_eval)\s+(.*)$`)
 	backticks   = regexp.MustCompile("`([^`]*)`")
 	heredoc     = regexp.MustCompile(`(?i)^(?:perl|write_file|append_file)\b`)
+	connecting  = regexp.MustCompile(`(?is)^connect\s*\(?\s*([^,\s]+)\s*,[^,]*,[^,]*(?:,[^,)]*(?:,\s*([^,)\s]*))?)?`)
+	using       = regexp.MustCompile(`(?is)^connection\s+(\S+)`)
+	useSchema   = regexp.MustCompile("(?is)^use\\s+`?([^`\\s]+)`?$")
 	heredocEnd  = regexp.MustCompile(`(?i)^(?:perl|(?:write_file|append_file)\s+\S+)\s+(\w+)\s*$`)
 )
 
@@ -144,6 +172,14 @@ func (r *scriptReader) command(s string) {
 		}
 	case word == "let":
 		r.let(s)
+	case word == "connect" || word == "connection":
+		r.connect(s)
+	case word == "source":
+		name := r.filled(strings.TrimSpace(s[len(word):]))
+		if text, ok := r.include(name); ok && r.sourced[name] < maxSourced {
+			r.sourced[name]++
+			r.read(text)
+		}
 	case (word == "if" || word == "while") && !ambiguous(word, s):
 		for _, m := range backticks.FindAllStringSubmatch(s, -1) {
 			r.evaluated(m[1])
@@ -176,6 +212,30 @@ func ambiguous(word, s string) bool {
 	default:
 		return false
 	}
+}
+
+// connect opens a connection, or goes over to one that was opened before: each has its own settings and current schema.
+func (r *scriptReader) connect(s string) {
+	s = r.filled(s)
+	name, opened := "", connected{schema: "test"}
+	if m := connecting.FindStringSubmatch(s); m != nil {
+		name = m[1]
+		if schema := strings.Trim(m[2], `"'`); schema != "" {
+			opened.schema = strings.TrimPrefix(strings.TrimPrefix(schema, "*NO-ONE*"), "*")
+		}
+	} else if m := using.FindStringSubmatch(s); m != nil {
+		name = m[1]
+		if before, ok := r.others[name]; ok {
+			opened = before
+		}
+	} else {
+		return
+	}
+	if name == r.using && !connecting.MatchString(s) {
+		return
+	}
+	r.others[r.using] = r.connected
+	r.using, r.connected = name, opened
 }
 
 // let keeps a literal and sends what stands in backticks.
@@ -224,7 +284,10 @@ func (r *scriptReader) statement(s string) {
 	if s = strings.TrimSpace(s); s == "" || len(s) > 1<<20 {
 		return
 	}
-	r.out = append(r.out, sent{s, r.mode, r.charset})
+	r.out = append(r.out, placed{sent{s, r.mode, r.charset}, r.schema})
+	if m := useSchema.FindStringSubmatch(s); m != nil {
+		r.schema = m[1]
+	}
 	if m := modeSetting.FindStringSubmatch(s); m != nil {
 		r.mode = strings.ToUpper(m[1] + m[2] + m[4])
 	}

@@ -3,6 +3,7 @@ package lineage
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/pingcap/tidb/pkg/parser/ast"
@@ -16,25 +17,41 @@ import (
 // --catalog`, for CI and for tests. It implements catalog.Loader.
 type Definitions struct {
 	schemas map[string]*catalog.Schema
+	dialect parser.Dialect
 	current string
+	// The settings of the text that is being read: stored programs keep theirs.
+	sqlMode, charset string
 }
 
 // LoadDefinitions reads CREATE DATABASE, USE, CREATE TABLE, VIEW, TRIGGER, PROCEDURE, FUNCTION, EVENT
 // and SEQUENCE statements. Unqualified names belong to the last USE, or to schema. Statements of other
 // kinds are passed over; a text that cannot be lexed is an error.
 func LoadDefinitions(text string, d parser.Dialect, schema string) (*Definitions, error) {
-	defs := &Definitions{schemas: map[string]*catalog.Schema{}, current: schema}
-	script, err := parser.Parse(text, parser.Reading{Dialect: d})
-	if err != nil {
+	defs := &Definitions{schemas: map[string]*catalog.Schema{}, current: schema, dialect: d}
+	if err := defs.Extend(text, "", ""); err != nil {
 		return nil, err
-	}
-	for i := range script.Statements {
-		if err := defs.add(&script.Statements[i]); err != nil {
-			return nil, err
-		}
 	}
 	return defs, nil
 }
+
+// Extend reads more definitions, under a sql_mode and a client character set. The newest definition of a name stands. A
+// catalog over the definitions must be made anew.
+func (d *Definitions) Extend(text, sqlMode, charset string) error {
+	script, err := parser.ParseSent(text, parser.Reading{Dialect: d.dialect, Mode: parser.ParseMode(sqlMode), Charset: charset})
+	if err != nil {
+		return err
+	}
+	d.sqlMode, d.charset = sqlMode, charset
+	for i := range script.Statements {
+		if err := d.add(&script.Statements[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Current is the schema that unqualified names belong to.
+func (d *Definitions) Current() string { return d.current }
 
 // Load gives one schema.
 func (d *Definitions) Load(_ context.Context, schema string) (*catalog.Schema, error) {
@@ -89,6 +106,15 @@ func (d *Definitions) object(schema, name string) *catalog.Object {
 	return o
 }
 
+// renewed gives the object of a new definition: what an older one of the same name said is gone, but for the keys of other
+// tables, which may have been read before it.
+func (d *Definitions) renewed(schema, name string) *catalog.Object {
+	old := d.object(schema, name)
+	o := &catalog.Object{Schema: old.Schema, Name: old.Name, Kind: catalog.Table, Referring: old.Referring, Children: old.Children}
+	d.schema(o.Schema).Objects[o.Name] = o
+	return o
+}
+
 func (d *Definitions) add(st *parser.Statement) error {
 	e := &st.Extra
 	switch {
@@ -96,7 +122,7 @@ func (d *Definitions) add(st *parser.Statement) error {
 		d.addProgram(e.Program)
 		return nil
 	case e.Table != nil && !e.Table.Alter:
-		d.addTable(e.Table)
+		d.addTable(d.renewed(e.Table.Schema, e.Table.Name), e.Table)
 		return nil
 	}
 	switch n := st.Node.(type) {
@@ -105,9 +131,9 @@ func (d *Definitions) add(st *parser.Statement) error {
 	case *ast.CreateDatabaseStmt:
 		d.schema(n.Name.O)
 	case *ast.CreateSequenceStmt:
-		d.object(n.Name.Schema.O, n.Name.Name.O).Kind = catalog.Sequence
+		d.renewed(n.Name.Schema.O, n.Name.Name.O).Kind = catalog.Sequence
 	case *ast.CreateViewStmt:
-		o := d.object(n.ViewName.Schema.O, n.ViewName.Name.O)
+		o := d.renewed(n.ViewName.Schema.O, n.ViewName.Name.O)
 		o.Kind = catalog.View
 		o.Definition = viewText(st.Text)
 		if o.Definition == "" {
@@ -136,8 +162,7 @@ func viewText(text string) string {
 	return ""
 }
 
-func (d *Definitions) addTable(t *parser.TableDefinition) {
-	o := d.object(t.Schema, t.Name)
+func (d *Definitions) addTable(o *catalog.Object, t *parser.TableDefinition) {
 	o.Engine = t.Engine
 	if externalEngines[t.Engine] {
 		o.External = t.Engine
@@ -152,7 +177,10 @@ func (d *Definitions) addTable(t *parser.TableDefinition) {
 }
 
 func (d *Definitions) addTree(n *ast.CreateTableStmt) {
-	o := d.object(n.Table.Schema.O, n.Table.Name.O)
+	if old := d.schema(n.Table.Schema.O).Objects[strings.ToLower(n.Table.Name.O)]; n.IfNotExists && old != nil && (len(old.Columns) > 0 || old.Kind != catalog.Table) {
+		return // not one that is known by its foreign keys alone
+	}
+	o := d.renewed(n.Table.Schema.O, n.Table.Name.O)
 	for _, c := range n.Cols {
 		o.Columns = append(o.Columns, c.Name.Name.O)
 		for _, option := range c.Options {
@@ -167,7 +195,7 @@ func (d *Definitions) addTree(n *ast.CreateTableStmt) {
 	}
 	t := &parser.TableDefinition{Schema: n.Table.Schema.O, Name: n.Table.Name.O}
 	(&tracer{}).tableOptions(t, n.Options)
-	d.addTable(t)
+	d.addTable(o, t)
 }
 
 // restored gives the text of an expression that reads variables or sequences; nothing of others.
@@ -221,7 +249,7 @@ func (d *Definitions) addProgram(p *parser.Program) {
 	if p.Drop || p.Alter {
 		return
 	}
-	program := catalog.Program{Name: strings.ToLower(p.Name), Event: p.Event, Body: p.Body}
+	program := catalog.Program{Name: strings.ToLower(p.Name), Event: p.Event, Body: p.Body, SQLMode: d.sqlMode, Charset: d.charset}
 	switch p.Kind {
 	case "trigger":
 		schema := p.TableSchema
@@ -230,6 +258,7 @@ func (d *Definitions) addProgram(p *parser.Program) {
 		}
 		o := d.object(schema, p.Table)
 		program.Schema = o.Schema
+		o.Triggers = slices.DeleteFunc(o.Triggers, func(old *catalog.Program) bool { return old.Name == program.Name })
 		o.Triggers = append(o.Triggers, &program)
 	case "event":
 		s := d.schema(p.Schema)

@@ -62,7 +62,7 @@ func (t *tracer) function(schema, name string) {
 	if schema == "" && t.schema == "" || ownFunctions[strings.ToLower(schema)] {
 		return
 	}
-	if schema == "" && IsSystem(t.schema) && (routineless(t.schema) || nativeFunctions[strings.ToLower(name)]) {
+	if schema == "" && IsSystem(t.schema) && (routineless(t.schema) || t.ownFunction(name)) {
 		return
 	}
 	if !t.routine("function", schema, name) && schema != "" && len(t.missing) == 0 && !t.supposing {

@@ -13,6 +13,39 @@ nullif quote rand regexp_replace repeat replace reverse right round row_count rp
 sha2 sleep str_to_date substr substring substring_index sysdate system_user trim truncate ucase unhex unix_timestamp
 upper user utc_timestamp uuid version`)
 
+// spacedFunctions are functions of the server's own whose name means a stored function when white space stands between
+// it and the parenthesis.
+var spacedFunctions = set(`bit_and bit_or bit_xor count curdate curtime date_add date_sub group_concat max mid min now session_user
+std stddev stddev_pop stddev_samp substr substring sum sysdate system_user trim var_pop var_samp variance avg`)
+
+// ownFunction tells whether an unqualified call certainly means a function of the server's own, whatever stands in the
+// current schema.
+func (t *tracer) ownFunction(name string) bool {
+	name = strings.ToLower(name)
+	if !spacedFunctions[name] {
+		return nativeFunctions[name]
+	}
+	st := t.at
+	if st == nil && !t.body {
+		st = t.b.statement
+	}
+	return st != nil && !spaced(st.Text, name)
+}
+
+// spaced tells whether white space stands between a name and a parenthesis anywhere in a text, be it in a literal.
+func spaced(text, name string) bool {
+	for lower := strings.ToLower(text); ; {
+		at := strings.Index(lower, name)
+		if at < 0 {
+			return false
+		}
+		lower = lower[at+len(name):]
+		if rest := strings.TrimLeft(lower, "` \t\r\n\v\f\""); len(rest) < len(lower) && strings.HasPrefix(rest, "(") {
+			return true
+		}
+	}
+}
+
 func set(words string) map[string]bool {
 	m := make(map[string]bool)
 	for w := range strings.FieldsSeq(words) {

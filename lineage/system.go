@@ -108,6 +108,8 @@ var sharedMySQL = map[string]bool{
 	"innodb_index_stats": true, "gtid_executed": true, "engine_cost": true, "server_cost": true,
 	"component": true, "password_history": true, "table_stats": true, "index_stats": true, "gtid_slave_pos": true, "tidb": true, "global_variables": true,
 	"wsrep_cluster": true, "wsrep_cluster_members": true, "wsrep_allowlist": true,
+	// When transactions began and ended; servers that only CREATE SERVER defines, which is refused while anything is protected.
+	"transaction_registry": true, "servers": true,
 }
 
 // sharedSys are the views of sys over tables of performance_schema and information_schema that count; the others show
@@ -129,7 +131,8 @@ var sharedSys = nameSet(`
 var sharedSysFunctions = nameSet(`
 	extract_schema_from_file_name extract_table_from_file_name format_bytes format_path format_statement format_time list_add
 	list_drop quote_identifier version_major version_minor version_patch sys_get_config ps_is_account_enabled
-	ps_is_consumer_enabled ps_is_instrument_default_enabled ps_is_instrument_default_timed ps_is_thread_instrumented ps_thread_id`)
+	ps_is_consumer_enabled ps_is_instrument_default_enabled ps_is_instrument_default_timed ps_is_thread_instrumented ps_thread_id
+	ps_thread_account`)
 
 // reachOf classes a table by its schema. Unknown tables of system schemas count as personal.
 func reachOf(schema, table string) reach {

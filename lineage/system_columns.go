@@ -9,8 +9,10 @@ import (
 )
 
 // openColumns are the columns of tables with other people's data that show none of it: who is connected, to which
-// schema, since when, in which state. Texts, values and digests are not among them, and no figure that a program of another
-// project can choose by what it reads: rows sent, examined or locked, which rows are locked, how many statements ran.
+// schema, since when, in which state; which kind of statement ran when; which tables are locked. Texts, values and digests are
+// not among them, nor names that anybody can give to something (locks, savepoints, prepared statements; MariaDB shows the name
+// of a lock as a schema), and no figure of a session or statement that a program of another
+// project can choose by what it reads: rows sent, examined or locked, which rows are locked, warnings, error numbers.
 // Neither is what this list does not know. No table of mysql is here: its columns can be given other names.
 var openColumns = map[string]map[string]bool{
 	"information_schema.processlist": nameSet(`id user host db command time time_ms state stage max_stage tid`),
@@ -18,32 +20,123 @@ var openColumns = map[string]map[string]bool{
 	"performance_schema.threads": nameSet(`thread_id name type processlist_id processlist_user processlist_host processlist_db
 		processlist_command processlist_time processlist_state parent_thread_id role instrumented history connection_type thread_os_id resource_group`),
 	"information_schema.innodb_trx": nameSet(`trx_state trx_started trx_wait_started trx_mysql_thread_id trx_isolation_level
-		trx_unique_checks trx_foreign_key_checks trx_is_read_only`),
+		trx_unique_checks trx_foreign_key_checks trx_is_read_only trx_autocommit_non_locking trx_operation_state`),
+	"information_schema.innodb_locks":       nameSet(`lock_mode lock_type lock_table lock_index`),
+	"performance_schema.data_locks":         nameSet(`engine thread_id object_schema object_name partition_name index_name lock_type lock_mode lock_status`),
+	"performance_schema.data_lock_waits":    nameSet(`engine requesting_thread_id blocking_thread_id`),
+	"performance_schema.metadata_locks":     nameSet(`object_type lock_type lock_duration lock_status source owner_thread_id owner_event_id`),
+	"information_schema.metadata_lock_info": nameSet(`thread_id lock_mode lock_duration lock_time_ms lock_type`),
+	// Pages and whose they are; not how many bytes of data one holds.
+	"information_schema.innodb_buffer_page": nameSet(`pool_id block_id space page_number page_type flush_type fix_count is_hashed
+		newest_modification oldest_modification access_time table_name index_name number_records page_state io_fix is_old is_stale free_page_clock`),
+	"information_schema.innodb_buffer_page_lru": nameSet(`pool_id lru_position space page_number page_type flush_type fix_count is_hashed
+		newest_modification oldest_modification access_time table_name index_name number_records compressed io_fix is_old free_page_clock`),
+	"performance_schema.events_statements_current":           eventColumns,
+	"performance_schema.events_statements_history":           eventColumns,
+	"performance_schema.events_statements_history_long":      eventColumns,
+	"performance_schema.events_statements_summary_by_digest": nameSet(`schema_name first_seen last_seen`),
+	"performance_schema.prepared_statements_instances": nameSet(`object_instance_begin statement_id owner_thread_id owner_event_id
+		owner_object_type owner_object_schema owner_object_name`),
+	"performance_schema.user_variables_by_thread":                  nameSet(`thread_id`),
+	"performance_schema.variables_by_thread":                       nameSet(`thread_id`),
+	"performance_schema.replication_applier_status_by_coordinator": nameSet(`channel_name thread_id service_state`),
+	"performance_schema.replication_applier_status_by_worker":      nameSet(`channel_name worker_id thread_id service_state`),
+	"information_schema.query_cache_info":                          nameSet(`statement_schema hits`),
 }
 
+// eventColumns tell which kind of statement a thread ran, when, in which schema and in which stored program.
+var eventColumns = nameSet(`thread_id event_id end_event_id event_name source timer_start timer_end timer_wait current_schema
+	object_type object_schema object_name nesting_event_id nesting_event_type nesting_event_level`)
+
 // seesOpen tells whether the statement that is read, which names a table with other people's data, can only see columns of it that show none:
-// the tree is that of the whole text, every column that it names is open, and nothing in it stands for columns that
-// it does not name.
+// the tree is that of the whole text, every column that may be the table's is open, and nothing in it stands for columns that
+// it does not name. A statement that names none only sees how many rows there are, a figure like a status counter.
 func (t *tracer) seesOpen(o Object) bool {
-	columns := openColumns[strings.ToLower(o.Schema+"."+o.Name)]
-	if columns == nil || t.at == nil || t.at.Tier != parser.TierTree || t.at.Node == nil {
+	if t.at == nil || t.at.Tier != parser.TierTree || t.at.Node == nil || !countsRows(t.at.Node) && !strings.HasSuffix(strings.ToLower(o.Schema), "_schema") {
 		return false
 	}
+	columns := openColumns[strings.ToLower(o.Schema+"."+o.Name)]
+	others, written := t.otherNames(t.at.Node), writtenColumns(t.at.Node)
 	open := true
 	walk(t.at.Node, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.ColumnName:
-			open = open && columns[n.Name.L]
+			open = open && (columns[n.Name.L] || others[n.Table.L] || written[n])
 		case *ast.SelectStmt:
 			open = open && n.Kind == ast.SelectStmtKindSelect // not TABLE t
-		case *ast.SelectField:
-			open = open && n.WildCard == nil
 		case *ast.WildCardField:
-			open = false
+			open = open && others[n.Table.L]
 		case *ast.Join:
 			open = open && !n.NaturalJoin
 		}
 		return open
 	})
 	return open
+}
+
+// countsRows tells whether a statement takes from a table nothing but what it names. Definitions take tables whole.
+func countsRows(n ast.Node) bool {
+	switch n.(type) {
+	case *ast.SelectStmt, *ast.SetOprStmt, *ast.InsertStmt, *ast.UpdateStmt, *ast.DeleteStmt, *ast.CreateViewStmt, *ast.SetStmt, *ast.DoStmt:
+		return true
+	default:
+		return false
+	}
+}
+
+// writtenColumns are the columns that an INSERT or UPDATE gives values to.
+func writtenColumns(n ast.Node) map[*ast.ColumnName]bool {
+	out := map[*ast.ColumnName]bool{}
+	walk(n, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.InsertStmt:
+			for _, c := range n.Columns {
+				out[c] = true
+			}
+		case *ast.Assignment:
+			out[n.Column] = true
+		}
+		return true
+	})
+	return out
+}
+
+// otherNames are the qualifiers that nowhere in the statement name a table with other people's data: none when a name in it
+// has other spellings.
+func (t *tracer) otherNames(n ast.Node) map[string]bool {
+	others, personals, odd := map[string]bool{}, map[string]bool{}, false
+	note := func(name string, is bool) {
+		odd = odd || !plainName(name)
+		name = strings.ToLower(name)
+		personals[name] = personals[name] || is
+		others[name] = true
+	}
+	walk(n, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.TableName:
+			note(n.Name.O, t.isPersonal(n))
+		case *ast.TableSource:
+			table, isTable := n.Source.(*ast.TableName)
+			note(n.AsName.O, isTable && t.isPersonal(table))
+		}
+		return true
+	})
+	if odd {
+		return nil
+	}
+	for name := range personals {
+		if personals[name] {
+			delete(others, name)
+		}
+	}
+	delete(others, "")
+	return others
+}
+
+func (t *tracer) isPersonal(n *ast.TableName) bool {
+	schema := n.Schema.O
+	if schema == "" {
+		schema = t.schema
+	}
+	return reachOf(schema, n.Name.O) == personal
 }

@@ -45,9 +45,11 @@ func (s *Session) dynamic(ctx context.Context, t *trip) (bool, error) {
 		return false, s.refuseInner(ctx, t, err)
 	}
 	if asked {
-		if t.packet, err = s.replaced(t, d, text); err != nil {
+		packet, err := s.replaced(t, d, text)
+		if err != nil {
 			return false, s.refuseInner(ctx, t, err)
 		}
+		t.packet = packet
 	}
 	var made []lineage.Source
 	if d.Expression != "" {

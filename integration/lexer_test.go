@@ -29,6 +29,9 @@ import (
 func TestLexerDifferential(t *testing.T) {
 	t.Parallel()
 	long, seed := time.Duration(0), uint64(1)
+	if v := os.Getenv("SLUICE_LEXER_CHARSET"); v != "" {
+		lexerCharsets = strings.Split(v, ",") // a closer look at some
+	}
 	if v := os.Getenv("SLUICE_LEXER"); v != "" {
 		d, err := time.ParseDuration(v)
 		if err != nil {
@@ -36,7 +39,7 @@ func TestLexerDifferential(t *testing.T) {
 		}
 		long, seed = d, uint64(time.Now().UnixNano())
 	}
-	for name, start := range map[string]func(testing.TB, ...string) *servers.Server{"MariaDB": servers.MariaDB, "MySQL": servers.MySQL} {
+	for name, start := range map[string]func(testing.TB, ...string) *servers.Server{"MariaDB": servers.MariaDB, "MySQL": servers.MySQL, "TiDB": servers.TiDB} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			t.Logf("seed %d", seed)
@@ -80,7 +83,12 @@ func newDifferential(t *testing.T, server *servers.Server, seed uint64) *differe
 	server.Exec(t, "CREATE DATABASE pub CHARACTER SET utf8mb4", "CREATE DATABASE secret CHARACTER SET utf8mb4",
 		"CREATE TABLE pub.t (v VARCHAR(60))", "INSERT INTO pub.t VALUES ('public')",
 		"CREATE TABLE secret.t (v VARCHAR(60))", "INSERT INTO secret.t VALUES ('"+lexerCanary+"')",
-		"CREATE TABLE secret.`größe` SELECT * FROM secret.t")
+		"CREATE TABLE secret.`größe` (v VARCHAR(60))", "INSERT INTO secret.`größe` SELECT * FROM secret.t")
+	tables := "CREATE TABLE pub.t (v TEXT); CREATE TABLE secret.t (v TEXT); CREATE TABLE secret.`größe` (v TEXT)"
+	for _, name := range wideNames {
+		server.Exec(t, "CREATE TABLE secret.`"+name+"` (v VARCHAR(60))", "INSERT INTO secret.`"+name+"` SELECT * FROM secret.t")
+		tables += "; CREATE TABLE secret.`" + name + "` (v TEXT)"
+	}
 	db, err := sql.Open("mysql", "root@unix("+server.Socket+")/pub")
 	if err != nil {
 		t.Fatal(err)
@@ -92,7 +100,7 @@ func newDifferential(t *testing.T, server *servers.Server, seed uint64) *differe
 		t.Fatal(err)
 	}
 	d.dialect = parser.ParseVersion(version)
-	defs, err := lineage.LoadDefinitions("CREATE TABLE pub.t (v TEXT); CREATE TABLE secret.t (v TEXT); CREATE TABLE secret.`größe` (v TEXT)", d.dialect, "pub")
+	defs, err := lineage.LoadDefinitions(tables, d.dialect, "pub")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +179,8 @@ var (
 // round runs n texts under one sql_mode and character set.
 func (d *differential) round(n int) {
 	d.t.Helper()
-	if !d.begin(lexerModes[d.r.IntN(len(lexerModes))], lexerCharsets[d.r.IntN(len(lexerCharsets))]) {
+	charset := lexerCharsets[d.r.IntN(len(lexerCharsets))]
+	if !d.begin(lexerModes[d.r.IntN(len(lexerModes))], charset) {
 		return
 	}
 	defer d.conn.Close()
@@ -179,6 +188,9 @@ func (d *differential) round(n int) {
 	few := make([]string, 14)
 	for i := range few {
 		few[i] = pieces[d.r.IntN(len(pieces))]
+		if d.r.IntN(2) == 0 {
+			few[i] = widePiece(d.r, d.reading, few[i])
+		}
 	}
 	for range n {
 		d.try(soup(d.r, few))

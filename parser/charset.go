@@ -6,19 +6,27 @@ import (
 	"unicode/utf8"
 )
 
-// ParseSent is Parse for a text as a client sent it. Where the character set has one byte for each character, the text is
-// read in UTF-8: names then are what the catalog calls them. [Statement.Sent] gives the client's bytes, and
+// ParseSent is Parse for a text as a client sent it. A text in another character set than UTF-8 is read in UTF-8, if we have its
+// table: names then are what the catalog calls them. [Statement.Sent] gives the client's bytes, and
 // [Script.Reading] what the statements, and texts within them, were read by.
 func ParseSent(text string, r Reading) (*Script, error) {
-	set := r.narrow()
-	if set == nil || isASCII(text) {
+	if isASCII(text) {
+		return Parse(text, r)
+	}
+	if r.Unicode() {
+		return Parse(text, r.unicode(text))
+	}
+	set := r.own()
+	if set == nil {
 		return Parse(text, r)
 	}
 	decoded, ok := set.decode(text)
 	if !ok {
 		return Parse(text, r) // a byte that is no character: it may stand in a string
 	}
-	script, err := Parse(decoded, r.Decoded())
+	decodedBy := r.Decoded()
+	decodedBy.told = false
+	script, err := Parse(decoded, decodedBy)
 	if err != nil {
 		return nil, err
 	}
@@ -26,6 +34,9 @@ func ParseSent(text string, r Reading) (*Script, error) {
 	for i := range script.Statements {
 		st := &script.Statements[i]
 		st.set = set
+		if st.Command != nil && holdsStandIn(st.Text) {
+			return nil, &Error{"command", "a character of it is none of the character set " + r.Charset, 1, 1}
+		}
 		if st.bare, ok = set.encode(st.Text); ok && st.sent != "" {
 			st.sent, ok = set.encode(st.sent)
 		}
@@ -70,7 +81,7 @@ func (r Reading) Encode(text string) (sent string, ok bool) {
 	if r.Unicode() {
 		return text, utf8.ValidString(text)
 	}
-	if set := r.narrow(); set != nil {
+	if set := r.own(); set != nil && !holdsStandIn(text) {
 		return set.encode(text)
 	}
 	return "", false
@@ -81,32 +92,73 @@ func (r Reading) Decode(sent string) (text string, ok bool) {
 	if r.Unicode() || isASCII(sent) {
 		return sent, true
 	}
-	if set := r.narrow(); set != nil {
-		return set.decode(sent)
+	if set := r.own(); set != nil {
+		text, ok = set.decode(sent)
+		return text, ok && !holdsStandIn(text)
 	}
 	return "", false
+}
+
+// Faithful tells whether a literal's value, as it was read, holds nothing but characters of the client's set.
+func (r Reading) Faithful(value string) bool { return r.Unicode() || !holdsStandIn(value) }
+
+// holdsStandIn tells whether a text holds what may stand for bytes that are no character.
+func holdsStandIn(text string) bool {
+	return strings.IndexFunc(text, func(c rune) bool { return c >= standIn }) >= 0
 }
 
 // Respelt tells whether the text was put into UTF-8 from another character set.
 func (r Reading) Respelt() bool { return r.bare != nil }
 
-// Unicode tells whether the client character set is UTF-8.
-func (r Reading) Unicode() bool { return classOf(r.Charset) == unicodeSet }
+// Unicode tells whether texts of the client are UTF-8. TiDB takes what comes in latin1 for UTF-8.
+func (r Reading) Unicode() bool {
+	return classOf(r.Charset) == unicodeSet || r.Charset == "latin1" && r.Dialect.Flavor == TiDB
+}
 
-// Decoded is the reading of a text in UTF-8 that was written under this one, such as a program's body in the catalog.
-func (r Reading) Decoded() Reading {
-	if set := r.narrow(); set != nil {
-		r.Charset, r.bare = "utf8mb4", set
+// unicode is the reading of a text under a character set whose texts are UTF-8: TiDB's latin1 is as long as this text is.
+func (r Reading) unicode(text string) Reading {
+	if classOf(r.Charset) != unicodeSet && utf8.ValidString(text) {
+		r.Charset = "utf8mb4"
 	}
 	return r
 }
 
-// narrow gives the character set if each of its bytes is one character. TiDB takes latin1 for UTF-8.
-func (r Reading) narrow() *narrowSet {
-	if classOf(r.Charset) != asciiSafe || r.Dialect.Flavor == TiDB {
-		return nil
+// Decoded is the reading of a text in UTF-8 that was written under this one, such as a program's body in the catalog.
+func (r Reading) Decoded() Reading {
+	if set := r.own(); set != nil {
+		r.Charset, r.bare, r.told = "utf8mb4", set, true
 	}
-	return narrowSets()[r.Charset]
+	return r
+}
+
+// ownSet is a character set that we have the table of.
+type ownSet interface {
+	// decode gives a text in UTF-8; ok is false when that is not known.
+	decode(text string) (decoded string, ok bool)
+	// encode gives the bytes of what decode gave.
+	encode(text string) (sent string, ok bool)
+	// word tells whether a character may stand in a name without quotes.
+	word(r rune) bool
+}
+
+// own gives the table of the client character set, or nil.
+func (r Reading) own() ownSet {
+	if r.Dialect.Flavor == TiDB && r.Charset != "gbk" {
+		return nil // it knows no other, or reads it in its own way
+	}
+	if set := narrowSets()[r.Charset]; set != nil {
+		return set
+	}
+	if set := wideSets()[r.Charset]; set != nil {
+		return set
+	}
+	return nil
+}
+
+// wide gives the set of several bytes that the text was put into UTF-8 from, or nil.
+func (r *Reading) wide() *wideSet {
+	set, _ := r.bare.(*wideSet)
+	return set
 }
 
 // narrowSet is a character set of one byte for each character, ASCII below 0x80.
@@ -130,6 +182,8 @@ var narrowSets = sync.OnceValue(func() map[string]*narrowSet {
 	}
 	return sets
 })
+
+func (s *narrowSet) word(r rune) bool { return strings.ContainsRune(s.words, r) }
 
 // decode gives the text in UTF-8; ok is false when a byte is no character.
 func (s *narrowSet) decode(text string) (decoded string, ok bool) {

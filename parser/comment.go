@@ -229,7 +229,7 @@ func (l *lexer) hint() error {
 	if strings.IndexByte(body, 0) >= 0 {
 		return l.fault("hint", "it holds a zero byte")
 	}
-	if strings.ContainsAny(body, "'\"`\\") || strings.Contains(body, "/*") {
+	if strings.ContainsAny(body, "'\"`\\") || strings.Contains(body, "/*") || l.r.wide() != nil && !isASCII(body) {
 		return l.blank(end + 2)
 	}
 	l.take(end + 2)

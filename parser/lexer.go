@@ -62,6 +62,9 @@ func lexInto(room []Token, text string, r Reading) (lexed, error) {
 	if len(text) > 1<<30 {
 		return lexed{}, l.fault("text", "it is too long")
 	}
+	if r.told && r.Dialect.Flavor == MySQL && r.wide() != nil && strings.IndexByte(text, '?') >= 0 { // which takes a quote along in some sets
+		return lexed{}, l.fault("text", "a question mark may stand for bytes that are no character of the set that it was written in")
+	}
 	buffer := tokenBuffers.Get().(*[]Token)
 	l.tokens = (*buffer)[:0]
 	defer l.giveBack(buffer)
@@ -311,7 +314,7 @@ func (l *lexer) letter(n int) (int, error) {
 	if (r == utf8.RuneError && size == 1) || r > 0xFFFF || unicode.IsSpace(r) || unicode.IsControl(r) || r == 0xFEFF {
 		return fault("this character outside of quotes has no single meaning")
 	}
-	if l.r.bare != nil && !strings.ContainsRune(l.r.bare.words, r) {
+	if l.r.bare != nil && !l.r.bare.word(r) {
 		return fault("this character of the client's character set must stand in quotes")
 	}
 	return size, nil
@@ -331,6 +334,9 @@ func (l *lexer) number() error {
 		if c >= utf8.RuneSelf {
 			if l.in[l.pos] == '.' {
 				return l.fault("number", "a letter beyond ASCII behind it has no single meaning")
+			}
+			if l.r.wide() != nil { // MySQL begins to count characters at the second byte of the first one
+				return l.fault("name", "one that begins with a digit must be quoted in the client's character set")
 			}
 			return l.word()
 		}
@@ -411,6 +417,9 @@ func (l *lexer) quoted(kind TokenKind, offset int) error {
 			l.pos = i
 			return l.fault("backslash in a quoted name", `inside "…" under ANSI_QUOTES readers differ over it`)
 		case c == '\\' && escapes:
+			if err := l.escape(i); err != nil {
+				return err
+			}
 			i++
 		case c == 0 && kind == QuotedName:
 			l.pos = i
@@ -421,13 +430,32 @@ func (l *lexer) quoted(kind TokenKind, offset int) error {
 		case c >= utf8.RuneSelf && (kind == QuotedName || offset > 0) && classOf(l.r.Charset) != unicodeSet:
 			l.pos = i
 			return l.fault("name", "a name beyond ASCII needs the client character set utf8mb4")
+		case c >= 0xF0 && (kind == QuotedName || offset > 0) && l.r.wide() != nil:
+			l.pos = i
+			return l.fault("name", "a character of it is not known in the client's character set")
 		}
 	}
 	return l.fault("quoted text", "it is not closed")
 }
 
+// escape looks at a backslash in a string, at i, that escapes what is behind it.
+func (l *lexer) escape(i int) error {
+	set := l.r.wide()
+	switch {
+	case set == nil:
+		return nil
+	case l.r.told && (set.blurs || set.slips && i+1 < len(l.in) && (l.in[i+1] >= utf8.RuneSelf || l.in[i+1] == '?')), set.slippedBy(l.in[i+1:]):
+		l.pos = i
+		return l.fault("backslash", "before a character of several bytes it has no single meaning in the client's character set")
+	}
+	return nil
+}
+
 func (l *lexer) variable() error {
 	if l.peek(1) == '@' {
+		if c := l.peek(2); !isWordByte(c) && c != '`' && c != '"' {
+			return l.fault("@@", "no name stands behind it")
+		}
 		n := 2
 		for l.pos+n < len(l.in) && (isWordByte(l.in[l.pos+n]) || l.in[l.pos+n] == '.') && l.in[l.pos+n] < utf8.RuneSelf {
 			n++

@@ -54,5 +54,6 @@ type Reading struct {
 	Mode    Mode
 	Charset string // character_set_client, lower case ("utf8mb4"); "" means utf8mb4
 
-	bare *narrowSet // the client's own character set, whose words are told by it, of a text that was put into UTF-8
+	bare ownSet // the client's own character set, whose words are told by it, of a text that was put into UTF-8
+	told bool   // put into UTF-8 by the warehouse, from bytes that are not known
 }

@@ -59,7 +59,7 @@ type Statement struct {
 	// Unparsed says, under TierTokens, what the tree parser did not understand.
 	Unparsed string
 
-	set  *narrowSet // the client's character set, when Text was put into UTF-8
-	bare string     // Text in that set
-	sent string     // Text, in that set, with the client's plain comments, if there are any
+	set  ownSet // the client's character set, when Text was put into UTF-8
+	bare string // Text in that set
+	sent string // Text, in that set, with the client's plain comments, if there are any
 }

@@ -4,25 +4,32 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+
+	"sluice/parser"
 )
 
 // generator puts statements together at random. Every table it names has the columns id, n and s.
 type generator struct {
 	random    *rand.Rand
-	schema    string   // unqualified names mean this schema
-	ctes      []string // names that a WITH around has declared, which may hide tables
+	flavor    parser.Flavor // whose SQL it writes
+	schema    string        // unqualified names mean this schema
+	ctes      []string      // names that a WITH around has declared, which may hide tables
 	depth     int
 	alias     int
 	temporary []string // temporary tables of the session, schema.name
 	variables bool     // user variables may be read and assigned
 	sequences bool
-	lonely    bool // no views and routines: names that dummy tables can stand for
-	plain     bool // no reports of plans
-	effects   bool // functions that write may be called
+	// views and programs that a statement may use: those of oracleDefinitions unless they are left out.
+	views, updatable []string
+	calls            bool
+	plain            bool // no reports of plans
+	effects          bool // functions that write may be called
 }
 
 // clashes are names for common table expressions, most of them those of base tables and views.
 var clashes = []string{"t1", "t2", "t3", "secret", "v1", "T1", "x", "y", "log"}
+
+func (g *generator) mariadb() bool { return g.flavor == parser.MariaDB }
 
 func (g *generator) one(list ...string) string { return list[g.random.IntN(len(list))] }
 func (g *generator) chance(percent int) bool   { return g.random.IntN(100) < percent }
@@ -52,8 +59,8 @@ func (g *generator) table() string {
 		return g.one(g.ctes...)
 	case p < 30 && len(g.temporary) > 0:
 		return g.spelt(g.one(g.temporary...))
-	case p < 60 && !g.lonely:
-		return g.spelt(g.one(append(append(append([]string{"ob.mrg"}, oracleViews...), oracleUpdatable...), oracleJoined...)...))
+	case p < 60 && len(g.views) > 0:
+		return g.spelt(g.one(g.views...))
 	default:
 		return g.spelt(g.one(oracleTables...))
 	}
@@ -64,8 +71,8 @@ func (g *generator) target() string {
 	switch p := g.random.IntN(100); {
 	case p < 15 && len(g.temporary) > 0:
 		return g.spelt(g.one(g.temporary...))
-	case p < 35 && !g.lonely:
-		return g.spelt(g.one(oracleUpdatable...))
+	case p < 35 && len(g.updatable) > 0:
+		return g.spelt(g.one(g.updatable...))
 	default:
 		return g.spelt(g.one(oracleTables...))
 	}
@@ -229,7 +236,7 @@ func (g *generator) expr(a string) string {
 		return "CASE WHEN " + g.condition(a) + " THEN " + a + ".id ELSE " + g.number() + " END"
 	case p < 72:
 		return "COALESCE(" + a + ".n, (" + g.scalar() + "))"
-	case p < 78 && !g.lonely:
+	case p < 78 && g.calls:
 		return g.function() + "(" + a + ".id)"
 	case p < 84 && g.variables:
 		return g.one("@u1", "@u2", "(@u1 := "+a+".n)", "(@u2 := ("+g.scalar()+"))")

@@ -3,6 +3,8 @@ package integration
 import (
 	"fmt"
 	"strings"
+
+	"sluice/parser"
 )
 
 // statement gives one statement of any kind.
@@ -18,10 +20,14 @@ func (g *generator) statement() string {
 		return g.update()
 	case p < 94:
 		return g.delete()
-	case p < 97 && !g.lonely:
+	case p < 97 && g.calls:
 		return g.call()
 	case p < 98 && g.variables:
-		return g.one("SET @u1 = ("+g.scalar()+")", "DO @u2 := ("+g.scalar()+")", "SELECT n, s INTO @u1, @u2 FROM "+g.table()+" LIMIT 1")
+		ways := []string{"SET @u1 = (" + g.scalar() + ")", "DO @u2 := (" + g.scalar() + ")", "SELECT n, s INTO @u1, @u2 FROM " + g.table() + " LIMIT 1"}
+		if g.flavor == parser.TiDB { // knows no INTO but for files
+			ways = ways[:2]
+		}
+		return g.one(ways...)
 	default:
 		return "DO (" + g.scalar() + ")"
 	}
@@ -35,6 +41,9 @@ func (g *generator) read() string {
 	case 1:
 		return "SELECT * FROM (" + q + ") outermost ORDER BY id, n, s, (" + g.scalar() + ") LIMIT " + g.number()
 	case 10:
+		if !g.mariadb() {
+			return "EXPLAIN ANALYZE " + q
+		}
 		return "ANALYZE FORMAT=JSON " + q
 	case 11:
 		return "EXPLAIN " + q
@@ -73,7 +82,7 @@ func (g *generator) insert() string {
 	if again {
 		b.WriteString(" ON DUPLICATE KEY UPDATE " + g.one("n = VALUES(n)", "n = VALUES(n) + 1", "s = VALUES(s), n = ("+g.scalar()+")", "n = LENGTH("+to+".s)"))
 	}
-	if g.chance(12) {
+	if g.mariadb() && g.chance(12) {
 		b.WriteString(" RETURNING " + g.one("id, n", "*", "id, (SELECT MAX(s) FROM "+g.spelt(g.one(oracleTables...))+")"))
 	}
 	return b.String()
@@ -106,6 +115,14 @@ func (g *generator) update() string {
 	return "UPDATE " + to + g.one(" JOIN ", " LEFT JOIN ") + other + " ON " + a + ".id = " + o + ".id SET " + set + g.where(a)
 }
 
+// returning gives a clause that MariaDB alone has.
+func (g *generator) returning(clause string) string {
+	if g.mariadb() {
+		return clause
+	}
+	return ""
+}
+
 func (g *generator) assignment(a string) string { return "n = " + g.expr(a) }
 
 func (g *generator) where(a string) string {
@@ -122,7 +139,7 @@ func (g *generator) delete() string {
 		if name == "" {
 			name = to
 		}
-		return "DELETE FROM " + to + g.where(name) + g.one("", "", " ORDER BY id, n, s LIMIT 1", " RETURNING id, s")
+		return "DELETE FROM " + to + g.where(name) + g.one("", "", " ORDER BY id, n, s LIMIT 1", g.returning(" RETURNING id, s"))
 	}
 	a, other := g.fresh(), g.source()
 	o := g.firstAlias(other)

@@ -8,25 +8,27 @@ import (
 	"testing"
 	"time"
 
-	"sluice/integration/servers"
 	"sluice/lineage/catalog"
 )
 
 // The PREPARE oracle: of a server with no table at all, tables are made for exactly the names that the graph has of a
 // statement; then the server must not miss any when it prepares the statement.
 func TestOraclePrepare(t *testing.T) {
-	t.Parallel()
-	w := &oracleWorld{t: t, seed: seedOf(t)}
+	onEngines(t, []oracleEngine{oracleMariaDB, oracleMySQL}, prepares)
+}
+
+func prepares(t *testing.T, engine oracleEngine) {
+	w := &oracleWorld{t: t, engine: engine, seed: seedOf(t)}
 	w.begin(2)
-	w.server = servers.MariaDB(t)
+	w.server = engine.start(t, engine.args...)
+	w.server.Exec(t, engine.settings...)
 	w.server.Exec(t, "CREATE DATABASE oa", "CREATE DATABASE ob", "CREATE DATABASE oc")
 	w.conn, w.schema = oracleConn(t, w.server), "oa"
-	w.must("SET GLOBAL sync_frm = OFF")
 	var err error
 	if w.snapshot, err = catalog.New(everyTable{}, time.Hour).Current(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	g := &generator{random: w.random, variables: true, lonely: true}
+	g := &generator{random: w.random, flavor: engine.dialect.Flavor, variables: true} // names that dummy tables can stand for
 	seen, have := oracleTally{}, []string(nil)
 	statements := statementsOf(t, 1000)
 	for n := range statements {

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -73,6 +74,7 @@ var oracleDefinitions = []string{
 // oracleWorld is a server with the schema set, one connection to it, and the catalog as the gateway would load it.
 type oracleWorld struct {
 	t        *testing.T
+	engine   oracleEngine
 	server   *servers.Server
 	conn     *sql.Conn
 	snapshot *catalog.Snapshot
@@ -80,6 +82,9 @@ type oracleWorld struct {
 	seed     uint64
 	random   *rand.Rand
 	schema   string // the connection's current schema
+	tables   []string
+	// along: what an UPDATE of each table would touch, as far as it was asked.
+	along map[string][]string
 }
 
 // seedOf gives the seed of this run: fixed, so that CI repeats itself, unless SLUICE_ORACLE_SEED says otherwise.
@@ -109,9 +114,9 @@ func statementsOf(t *testing.T, few int) int {
 	return few
 }
 
-func newOracleWorld(t *testing.T) *oracleWorld {
+func newOracleWorld(t *testing.T, engine oracleEngine) *oracleWorld {
 	t.Helper()
-	w := &oracleWorld{t: t, seed: seedOf(t)}
+	w := &oracleWorld{t: t, engine: engine, seed: seedOf(t), along: map[string][]string{}}
 	w.begin(1)
 	w.start()
 	return w
@@ -120,28 +125,87 @@ func newOracleWorld(t *testing.T) *oracleWorld {
 // begin makes the random numbers of one oracle and prints the seed.
 func (w *oracleWorld) begin(stream uint64) {
 	w.random = rand.New(rand.NewPCG(w.seed, stream))
-	w.reading = parser.Reading{Dialect: parser.Dialect{Flavor: parser.MariaDB, Version: 101119}}
+	w.reading = parser.Reading{Dialect: w.engine.dialect}
 	w.t.Logf("seed %d (set SLUICE_ORACLE_SEED for another, SLUICE_ORACLE_FACTOR for more statements)", w.seed)
 }
 
 // start starts a server with the schema set.
 func (w *oracleWorld) start() {
 	w.t.Helper()
-	w.server = servers.MariaDB(w.t)
-	w.server.Exec(w.t, "SET GLOBAL innodb_stats_auto_recalc = 0", "SET GLOBAL log_bin_trust_function_creators = 1", "SET GLOBAL max_statement_time = 5",
-		"SET GLOBAL optimizer_switch = 'exists_to_in=off'", // random EXISTS over window functions ends the server otherwise
-		"INSTALL SONAME 'metadata_lock_info'", "CREATE DATABASE oa", "CREATE DATABASE ob", "CREATE DATABASE oc")
-	for _, table := range oracleTables {
+	w.server = w.engine.start(w.t, w.engine.args...)
+	w.server.Exec(w.t, w.engine.settings...)
+	w.server.Exec(w.t, "CREATE DATABASE oa", "CREATE DATABASE ob", "CREATE DATABASE oc")
+	w.tables = oracleTables
+	if !w.engine.programs {
+		w.tables = withClashes(viewsOf(oracleInvokerViews))
+	}
+	for _, table := range w.tables {
 		w.server.Exec(w.t, oracleTable(table), oracleRows(table))
 	}
+	if w.engine.programs {
+		w.programs()
+	} else {
+		for _, v := range oracleInvokerViews {
+			w.server.Exec(w.t, "CREATE SQL SECURITY INVOKER VIEW "+v)
+		}
+	}
+	w.snapshot = oracleSnapshot(w.t, w.server)
+	w.conn, w.schema = oracleConn(w.t, w.server), "oa"
+}
+
+// programs makes what TiDB has not: MERGE tables, sequences of MariaDB's, stored programs, and views that call them.
+func (w *oracleWorld) programs() {
 	w.server.Exec(w.t,
 		"CREATE TABLE oa.m1 (id INT, n INT, s VARCHAR(100)) ENGINE=MyISAM", "CREATE TABLE oc.m2 LIKE oa.m1",
 		"CREATE TABLE ob.mrg (id INT, n INT, s VARCHAR(100)) ENGINE=MERGE UNION=(oa.m1, oc.m2) INSERT_METHOD=LAST",
-		"INSERT INTO oa.m1 VALUES (1, 1, 'm1')", "INSERT INTO oc.m2 VALUES (2, 2, 'm2')",
-		"CREATE SEQUENCE oc.sq")
+		"INSERT INTO oa.m1 VALUES (1, 1, 'm1')", "INSERT INTO oc.m2 VALUES (2, 2, 'm2')")
+	if w.engine.dialect.Flavor == parser.MariaDB {
+		w.server.Exec(w.t, "CREATE SEQUENCE oc.sq")
+	}
 	w.server.Exec(w.t, oracleDefinitions...)
-	w.snapshot = oracleSnapshot(w.t, w.server)
-	w.conn, w.schema = oracleConn(w.t, w.server), "oa"
+}
+
+// oracleInvokerViews are the views of a server without programs: they read under the rights of who uses them.
+var oracleInvokerViews = []string{
+	"oa.v1 AS SELECT id, n, s FROM oc.secret WHERE n > 1",
+	"ob.v2 AS SELECT a.id, b.n, a.s FROM oa.v1 a LEFT JOIN ob.t3 b ON a.id = b.id",
+	"oc.v3 AS WITH t1 AS (SELECT id, n, s FROM oa.t2), t3 AS (SELECT id, n, s FROM t1) SELECT id, n, s FROM t3 UNION SELECT id, n, s FROM oc.t1",
+	"oa.v6 AS SELECT id, n, s FROM oa.t1 UNION ALL SELECT id, n, s FROM ob.t1",
+	"oc.v8 AS SELECT id, (SELECT COUNT(*) FROM oa.t3) n, s FROM oc.t1 WHERE EXISTS (SELECT 1 FROM ob.v2 WHERE id = oc.t1.id)",
+}
+
+func viewsOf(definitions []string) []string {
+	var out []string
+	for _, d := range definitions {
+		name, _, _ := strings.Cut(d, " ")
+		out = append(out, name)
+	}
+	return out
+}
+
+// withClashes gives the tables, and one for every name that a common table expression may have and that is free: a name
+// which the server takes for a table, and the graph does not, shows.
+func withClashes(views []string) []string {
+	out := slices.Clone(oracleTables)
+	for _, schema := range []string{"oa", "ob", "oc"} {
+		for _, clash := range clashes {
+			if name := schema + "." + strings.ToLower(clash); !slices.Contains(out, name) && !slices.Contains(views, name) {
+				out = append(out, name)
+			}
+		}
+	}
+	return out
+}
+
+// generator writes statements over the whole schema set.
+func (w *oracleWorld) generator() *generator {
+	if !w.engine.programs {
+		return &generator{random: w.random, flavor: w.engine.dialect.Flavor, variables: true, plain: true, views: viewsOf(oracleInvokerViews)}
+	}
+	return &generator{
+		random: w.random, flavor: w.engine.dialect.Flavor, variables: true, calls: true,
+		views: slices.Concat([]string{"ob.mrg"}, oracleViews, oracleUpdatable, oracleJoined), updatable: oracleUpdatable,
+	}
 }
 
 // crashed tells whether a statement ended the server, which random SQL does at times, and starts another.

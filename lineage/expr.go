@@ -131,7 +131,7 @@ func (t *tracer) into(targets []parser.Variable) {
 			t.carrierSink(v.Name)
 		case strings.HasPrefix(v.Name, "@@") || v.Global || (!t.body && strings.Contains(t.g.Kind, "set")):
 			t.carrierSink("@@" + strings.TrimLeft(v.Name, "@"))
-			t.settingFrom(v.Name, v.Global)
+			t.settingFrom(strings.TrimLeft(v.Name, "@"), v.Global, true)
 			t.assign(v.Name, nil)
 			t.runsBy(v.Name, nil)
 		}

@@ -3,6 +3,7 @@ package lineage
 import (
 	"slices"
 	"sort"
+	"strings"
 )
 
 // Labels is what a session's carriers hold: user variables, temporary tables, LAST_INSERT_ID(), open
@@ -11,6 +12,7 @@ import (
 type Labels struct {
 	held map[string][]Source
 	odd  bool // some carrier has a name that other spellings may equal
+	set  bool // some setting may be made of data
 }
 
 // maxLabels bounds the sources that one carrier names. What holds more is taken to hold anything.
@@ -22,6 +24,9 @@ func (l *Labels) Reset() { *l = Labels{} }
 // Expand gives g with every carrier that it reads replaced by the sources that the carrier holds. It
 // gives g itself when it reads none.
 func (l *Labels) Expand(g *Graph) *Graph {
+	if l.set {
+		g = l.underSettings(g)
+	}
 	found := false
 	for i := range g.Flows {
 		if g.Flows[i].Source.Kind == CarrierSource {
@@ -94,6 +99,7 @@ func (l *Labels) add(carrier string, s Source) {
 		}
 	}
 	l.odd = l.odd || !plainName(carrier)
+	l.set = l.set || strings.HasPrefix(carrier, settings)
 	switch n := len(l.held[carrier]); {
 	case n < maxLabels:
 		l.held[carrier] = append(l.held[carrier], s)

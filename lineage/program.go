@@ -166,6 +166,11 @@ func (t *tracer) run(key, schema string, p *catalog.Program) {
 		return
 	}
 	defer t.enter(schema, rd)()
+	if !strings.HasPrefix(key, "procedure ") { // functions and triggers run for rows
+		branched := t.branched
+		t.branched = true
+		defer func() { t.branched = branched }()
+	}
 	t.block(body.statements, body.locals)
 }
 
@@ -189,10 +194,11 @@ type programBody struct {
 
 // block reads the statements of a body.
 func (t *tracer) block(statements []parser.Statement, locals []string) {
-	outer := t.locals
-	defer func() { t.locals = outer }()
+	outer, branched := t.locals, t.branched
+	defer func() { t.locals, t.branched = outer, branched }()
 	t.body, t.locals = true, locals
 	for i := range statements {
+		t.branched = branched || statements[i].Branched
 		t.bodyStatement(&statements[i])
 	}
 }

@@ -228,7 +228,7 @@ func (t *tracer) set(n *ast.SetStmt) {
 		case v.Name == ast.SetNames || v.Name == ast.SetCharset:
 			t.assign(v.Name, v.Value)
 			if t.body {
-				t.settingFrom("character_set_client", false)
+				t.settingFrom("character_set_client", false, t.branched)
 			}
 		case t.isLocal(v.Name) && !v.IsGlobal && !v.IsInstance:
 			t.assign(v.Name, v.Value)
@@ -242,7 +242,7 @@ func (t *tracer) set(n *ast.SetStmt) {
 			}
 			if _, literal := t.literal(v.Value); t.body || v.Value != nil && !literal {
 				t.carrierSink("@@" + strings.ToLower(v.Name))
-				t.settingFrom(v.Name, global)
+				t.settingFrom(v.Name, global, t.branched || v.Value != nil && !literal)
 			}
 		default:
 			t.carrierSink("@" + strings.ToLower(v.Name))
@@ -253,12 +253,24 @@ func (t *tracer) set(n *ast.SetStmt) {
 	}
 }
 
+// plainSetting tells whether a setting of the session takes a value that stands in the text, and nothing is left of the one
+// before: the two seeds of RAND() mix.
+func plainSetting(v *ast.VariableAssignment) bool {
+	_, standard := v.Value.(*ast.DefaultExpr)
+	name := strings.ToLower(v.Name)
+	return !v.IsGlobal && !v.IsInstance && !strings.Contains(name, ".") && !strings.Contains(name, "seed") && (standard || parser.IsLiteral(v.Value))
+}
+
 // overwritten lists the user variables that are given values that stand in the text, and nothing else on the way. A name
 // that others may equal (in case, accents) is never one, and no other is one beside it.
 func overwritten(n *ast.SetStmt) []string {
 	var out []string
 	for _, v := range n.Variables {
 		name := "@" + strings.ToLower(v.Name)
+		if v.IsSystem && plainSetting(v) {
+			out = append(out, settings+strings.ToLower(v.Name))
+			continue
+		}
 		if v.IsSystem || v.IsGlobal || v.Name == ast.SetNames || v.Name == ast.SetCharset || !plainName(name) || !parser.IsLiteral(v.Value) {
 			return nil
 		}
@@ -268,10 +280,14 @@ func overwritten(n *ast.SetStmt) []string {
 }
 
 // settingFrom notes that a setting is made of a value: what was set shows in SHOW VARIABLES, in the session state of
-// OK packets and in whatever depends on it (NOW(), CONNECTION_ID(), WEEK() …), and a global one to everybody.
-func (t *tracer) settingFrom(name string, global bool) {
+// OK packets and in whatever depends on it (NOW(), CONNECTION_ID(), WEEK() …), and a global one to everybody. It tells of the
+// data when its value is made of it, or whether it is set at all.
+func (t *tracer) settingFrom(name string, global, tells bool) {
 	t.sink(Sink{Kind: ResultSink})
 	t.carrierSink(allVariables)
+	if tells && !global {
+		t.carrierSink(settings + strings.ToLower(name))
+	}
 	if global {
 		t.sink(Sink{Kind: FileSink, Name: "a global setting, which anybody can read"})
 	}

@@ -36,6 +36,7 @@ type tracer struct {
 	locals    []string          // that the stored program declares
 	at        *parser.Statement // whose tree is being read; nil for a part of one
 	body      bool              // inside a stored program
+	branched  bool              // whether what is read runs at all depends on data
 	supposing bool              // inside a definition that is read as if it ran: what it calls may still come
 	shapes    []string          // variables that a new table's definition depends on
 	lasting   bool              // where temporary tables are out of sight: inside a view, behind a foreign key or a MERGE table

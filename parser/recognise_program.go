@@ -245,11 +245,40 @@ type bodyReader struct {
 	scan
 	out    []Statement
 	locals []string
+	inside int  // how many IF, CASE and loops are open
+	leapt  bool // the rest may be passed over: something leaves a branch or a loop, or a handler stands above
 }
 
 func (b *bodyReader) run() {
 	for b.i < len(b.st.Tokens) {
+		known := len(b.out)
+		b.branches()
 		b.step()
+		for i := known; i < len(b.out); i++ {
+			b.out[i].Branched = b.inside > 0 || b.leapt
+		}
+	}
+}
+
+// branches follows where statements depend on a condition. What it takes for a branch and is none counts as one.
+func (b *bodyReader) branches() {
+	at := func(i int, words ...string) bool {
+		for _, w := range words {
+			if i < len(b.st.Tokens) && b.st.Tokens[i].is(b.st.Text, w) {
+				return true
+			}
+		}
+		return false
+	}
+	switch {
+	case at(b.i, "IF", "CASE", "WHILE", "LOOP", "REPEAT", "FOR"):
+		b.inside++
+	case at(b.i, "END") && at(b.i+1, "IF", "CASE", "WHILE", "LOOP", "REPEAT", "FOR"):
+		b.inside--
+	case at(b.i, "LEAVE", "ITERATE", "EXIT", "CONTINUE", "GOTO", "RETURN", "SIGNAL", "RESIGNAL"):
+		b.leapt = b.leapt || b.inside > 0
+	case at(b.i, "DECLARE") && (at(b.i+1, "HANDLER") || at(b.i+2, "HANDLER")):
+		b.leapt = true
 	}
 }
 

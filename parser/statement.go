@@ -58,6 +58,8 @@ type Statement struct {
 	Tokens []Token
 	// Unparsed says, under TierTokens, what the tree parser did not understand.
 	Unparsed string
+	// Branched: a condition of its stored program may pass it over.
+	Branched bool
 
 	set  ownSet // the client's character set, when Text was put into UTF-8
 	bare string // Text in that set

@@ -71,11 +71,11 @@ var sharedPerformance = map[string]bool{
 	// shows names that GET_LOCK was given).
 	"accounts": true, "hosts": true, "users": true, "host_cache": true, "cond_instances": true, "mutex_instances": true,
 	"rwlock_instances": true, "file_instances": true, "socket_instances": true, "table_handles": true,
-	"events_waits_current": true, "events_waits_history": true, "events_waits_history_long": true,
 	"events_stages_current": true, "events_stages_history": true, "events_stages_history_long": true,
 	"setup_timers": true, "setup_meters": true, "setup_metrics": true, "setup_loggers": true, "objects_summary_global_by_type": true,
-	"events_transactions_current": true, "events_transactions_history": true, "events_transactions_history_long": true,
 	"replication_connection_configuration": true, "replication_applier_configuration": true, "session_connect_attrs": true,
+	// The identifier of an XA transaction, which they show, is in XA RECOVER too.
+	"events_transactions_current": true, "events_transactions_history": true, "events_transactions_history_long": true,
 	"replication_group_member_stats": true, "binary_log_transaction_compression_stats": true,
 }
 

@@ -10,7 +10,7 @@ import (
 
 // openColumns are the columns of tables with other people's data that show none of it: who is connected, to which
 // schema, since when, in which state; which kind of statement ran when; which tables are locked. Texts, values and digests are
-// not among them, nor names that anybody can give to something (locks, savepoints, prepared statements; MariaDB shows the name
+// not among them, nor names that anybody can give to something (locks, prepared statements; MariaDB shows the name
 // of a lock as a schema), and no figure of a session or statement that a program of another
 // project can choose by what it reads: rows sent, examined or locked, which rows are locked, warnings, error numbers.
 // Neither is what this list does not know. No table of mysql is here: its columns can be given other names.
@@ -34,6 +34,9 @@ var openColumns = map[string]map[string]bool{
 	"performance_schema.events_statements_current":           eventColumns,
 	"performance_schema.events_statements_history":           eventColumns,
 	"performance_schema.events_statements_history_long":      eventColumns,
+	"performance_schema.events_waits_current":                waitColumns,
+	"performance_schema.events_waits_history":                waitColumns,
+	"performance_schema.events_waits_history_long":           waitColumns,
 	"performance_schema.events_statements_summary_by_digest": nameSet(`schema_name first_seen last_seen`),
 	"performance_schema.prepared_statements_instances": nameSet(`object_instance_begin statement_id owner_thread_id owner_event_id
 		owner_object_type owner_object_schema owner_object_name`),
@@ -47,6 +50,10 @@ var openColumns = map[string]map[string]bool{
 // eventColumns tell which kind of statement a thread ran, when, in which schema and in which stored program.
 var eventColumns = nameSet(`thread_id event_id end_event_id event_name source timer_start timer_end timer_wait current_schema
 	object_type object_schema object_name nesting_event_id nesting_event_type nesting_event_level`)
+
+// waitColumns tell what a thread waits for, but not the name of it: that may be a lock's.
+var waitColumns = nameSet(`thread_id event_id end_event_id event_name source timer_start timer_end timer_wait spins index_name
+	object_type object_instance_begin nesting_event_id nesting_event_type operation number_of_bytes flags`)
 
 // seesOpen tells whether the statement that is read, which names a table with other people's data, can only see columns of it that show none:
 // the tree is that of the whole text, every column that may be the table's is open, and nothing in it stands for columns that

@@ -126,12 +126,12 @@ func (s *Session) sayAnswer(a *Answer, more, binary bool) error {
 	}
 	rs := wire.ResultSet{Status: status, Warnings: warnings}
 	for _, name := range a.Columns {
-		rs.Columns = append(rs.Columns, wire.TextColumn(name))
+		rs.Columns = append(rs.Columns, s.shownColumn(name))
 	}
 	for _, row := range a.Rows {
 		values := make([]wire.Value, len(row))
 		for i, v := range row {
-			values[i] = wire.Text(v)
+			values[i] = wire.Text(s.shown(v))
 		}
 		rs.Rows = append(rs.Rows, values)
 	}

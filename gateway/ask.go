@@ -137,7 +137,7 @@ func textRow(p []byte) ([]*string, error) {
 
 // stateQuery asks for all that decisions rest on. Everything comes in hex: the session's character set
 // for results may be one that garbles names.
-const stateQuery = "SELECT HEX(CURRENT_USER()), HEX(DATABASE()), HEX(CONCAT(@@sql_mode)), HEX(@@character_set_client)"
+const stateQuery = "SELECT HEX(CURRENT_USER()), HEX(DATABASE()), HEX(CONCAT(@@sql_mode)), HEX(@@character_set_client), HEX(@@character_set_results)"
 
 // The errors of a session that may only set a new password (expired passwords).
 const (
@@ -156,10 +156,10 @@ func (s *Session) identify(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if len(rows) != 1 || len(rows[0]) != 4 {
+	if len(rows) != 1 || len(rows[0]) != 5 {
 		return errors.New("the warehouse's answer about the session has an unknown form")
 	}
-	values := make([]string, 4)
+	values := make([]string, 5)
 	for i, v := range rows[0] {
 		if v == nil {
 			continue
@@ -189,6 +189,7 @@ func (s *Session) adoptState(values []string) {
 	s.state.schema, s.state.schemaStale = values[1], false
 	s.state.reading.Mode = parser.ParseMode(values[2])
 	s.state.reading.Charset = strings.ToLower(values[3])
+	s.state.adoptResults(values[4])
 	s.state.modeStale, s.state.grammarStale = false, false
 	s.publish()
 }

@@ -184,5 +184,5 @@ func (s *Session) refuse(f *flight) error {
 
 // sayError writes an ERR packet where the client's answer stands now.
 func (s *Session) sayError(code uint16, sqlState, message string) error {
-	return s.client.WritePacket(wire.EncodeERR(code, sqlState, message, s.caps|wire.ClientProtocol41))
+	return s.client.WritePacket(wire.EncodeERR(code, sqlState, s.shown(message), s.caps|wire.ClientProtocol41))
 }

@@ -11,7 +11,8 @@ type state struct {
 	schema      string // current schema; "" for none
 	schemaStale bool   // ask before the next statement
 	reading     parser.Reading
-	modeStale   bool // ask before the next text whose meaning depends on mode or charset
+	results     parser.Reading // what texts are spelt by that the client gets; it may be old
+	modeStale   bool           // ask before the next text whose meaning depends on mode or charset
 	// grammarStale: sql_mode was set, on a warehouse with modes that change the grammar: ask before the next text.
 	grammarStale bool
 	multi        bool // the client may send several statements in one text

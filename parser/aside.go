@@ -52,11 +52,10 @@ func (l *lexer) plainly(comment string) bool {
 // sure gives the asides that are to be put back: those with a quote or a backslash only into a text whose quotes end where they
 // end whatever the sql_mode, so that no other reading of it begins in a comment.
 func (l *lexer) sure(canonical string) []aside {
-	wide := l.r.wide()
 	if len(l.asides) == 0 || !l.executables && ModeFree(canonical) {
 		return l.asides
 	}
-	return slices.DeleteFunc(l.asides, func(a aside) bool { return strings.ContainsAny(a.text, "'\"`\\") || wide != nil && wide.hides(a.text) })
+	return slices.DeleteFunc(l.asides, func(a aside) bool { return strings.ContainsAny(a.text, "'\"`\\") })
 }
 
 // asideText is a canonical text with its asides.

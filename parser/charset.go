@@ -99,6 +99,29 @@ func (r Reading) Decode(sent string) (text string, ok bool) {
 	return "", false
 }
 
+// Show spells a text of UTF-8 in the character set, if we have its table, with '?' for what the set lacks.
+func (r Reading) Show(text string) string {
+	if isASCII(text) || r.Unicode() {
+		return text
+	}
+	set := r.own()
+	if set == nil {
+		return text
+	}
+	if sent, ok := r.Encode(text); ok {
+		return sent
+	}
+	var b strings.Builder
+	for _, c := range text {
+		if sent, ok := r.Encode(string(c)); ok {
+			b.WriteString(sent)
+		} else {
+			b.WriteByte('?')
+		}
+	}
+	return b.String()
+}
+
 // Faithful tells whether a literal's value, as it was read, holds nothing but characters of the client's set.
 func (r Reading) Faithful(value string) bool { return r.Unicode() || !holdsStandIn(value) }
 

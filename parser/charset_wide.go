@@ -138,20 +138,6 @@ func (s *wideSet) word(r rune) bool {
 	return r <= 0xFFFF && s.cells[r] >= 0x100 && isWordByte(byte(s.cells[r])) // one byte is a sign
 }
 
-// hides tells whether a byte of a character in the text is a backslash or a backtick.
-func (s *wideSet) hides(text string) bool {
-	if !s.slips {
-		return false
-	}
-	s.fill.Do(s.build)
-	for _, r := range text {
-		if r >= utf8.RuneSelf && r <= 0xFFFF && (byte(s.cells[r]) == '\\' || byte(s.cells[r]) == '`') || r >= standIn && (byte(r) == '\\' || byte(r) == '`') {
-			return true
-		}
-	}
-	return false
-}
-
 // put notes a character of the set.
 func (s *wideSet) put(cell uint32, r rune) {
 	s.runes[cell], s.cells[r] = uint16(r), cell

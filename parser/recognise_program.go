@@ -1,6 +1,9 @@
 package parser
 
-import "strings"
+import (
+	"regexp"
+	"strings"
+)
 
 // programKinds are the kinds of stored program.
 var programKinds = []string{"PROCEDURE", "FUNCTION", "TRIGGER", "EVENT", "PACKAGE"}
@@ -217,6 +220,9 @@ func recogniseBlock(s *scan) bool {
 
 // DefinedBody gives the body of a stored program from the statement that creates it.
 func DefinedBody(create string, r Reading) (string, error) {
+	if r.told && r.wide() != nil {
+		create = garbledName.ReplaceAllString(create, "$1 `x`(")
+	}
 	l, err := lex(create, r)
 	if err != nil {
 		return "", err
@@ -225,8 +231,16 @@ func DefinedBody(create string, r Reading) (string, error) {
 	if len(st.Tokens) == 0 || !st.Tokens[0].is(st.Text, "CREATE") || !recogniseCreateProgram(&scan{st: st, r: r}) || st.Extra.Program.Body == "" {
 		return "", &Error{Construct: "definition", Reason: "where its body begins is not understood", Line: 1, Column: 1}
 	}
-	return st.Extra.Program.Body, nil
+	body := st.Extra.Program.Body
+	if r.told && r.wide() != nil && !isASCII(st.Text[:strings.LastIndex(st.Text, body)]) {
+		return "", &Error{Construct: "definition", Reason: "its names are garbled where the warehouse shows it", Line: 1, Column: 1}
+	}
+	return body, nil
 }
+
+// garbledName is how a definition begins whose name is beyond ASCII: servers put the bytes of its UTF-8 before a body in the set
+// that it was made in, and convert all of it. The quote behind the name may be gone with its last byte.
+var garbledName = regexp.MustCompile("^(CREATE DEFINER=`[!-_a-~]*`@`[!-_a-~]*` (?:PROCEDURE|FUNCTION)) `[^(`\\s]*(?:[^(`\\s\x00-\x7f]|\\?)[^(`\\s]*`?\\(")
 
 // ParseBody reads a stored program's body as the statements that it can run and the expressions
 // that it evaluates (each as a DO), in the order of the text; control flow is left out. What cannot

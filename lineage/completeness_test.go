@@ -19,7 +19,7 @@ var refusedStatements = map[string][]string{
 		DropBindingStmt DropQueryWatchStmt DropStatisticsStmt FlashBackDatabaseStmt FlashBackToTimestampStmt ImportIntoActionStmt
 		LoadStatsStmt PlanReplayerStmt RecommendIndexStmt RefreshStatsStmt SetBindingStmt SetConfigStmt SetSessionStatesStmt TrafficStmt`),
 	"a recogniser reads it before the tree is made": strings.Fields(`BRIEStmt BinlogStmt DropProcedureStmt ExecuteStmt ExplainForStmt
-		ImportIntoStmt PrepareStmt ProcedureInfo`),
+		PrepareStmt ProcedureInfo`),
 	"a stored program's body is read statement by statement, never as this tree": strings.Fields(`ProcedureBlock ProcedureCloseCur
 		ProcedureElseBlock ProcedureElseIfBlock ProcedureErrorCondition ProcedureFetchInto ProcedureIfBlock ProcedureIfInfo ProcedureJump
 		ProcedureLabelBlock ProcedureLabelLoop ProcedureOpenCur ProcedureRepeatStmt ProcedureWhileStmt SearchCaseStmt SearchWhenThenStmt

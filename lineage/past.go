@@ -22,15 +22,20 @@ func (t *tracer) pastOf(at *ast.AsOfClause) {
 // pastSettings are TiDB's variables that move a session's reads into the past.
 var pastSettings = map[string]bool{"tidb_snapshot": true, "tidb_read_staleness": true, "tx_read_ts": true, "transaction_read_ts": true, "tidb_external_ts": true, "tidb_enable_external_ts_read": true}
 
-// othersTexts are settings whose value is a statement that the warehouse runs by itself, for every session that comes or for
-// replication: no gateway sees it run.
-var othersTexts = map[string]bool{"init_connect": true, "init_slave": true, "init_replica": true}
+// Settings that make the warehouse move data past the gateway: their value is a statement that it runs by itself, for every
+// session that comes or for replication, or a place where it sorts the rows of new indexes and imports.
+const runsText, sortsRows = "run a text in other sessions", "sort rows of any table in a cloud's storage"
 
-// runsBy notes a setting that makes the warehouse run a text past the gateway.
+var pastTheGateway = map[string]string{
+	"init_connect": runsText, "init_slave": runsText, "init_replica": runsText, "tidb_cloud_storage_uri": sortsRows,
+}
+
+// runsBy notes a setting that makes the warehouse move data past the gateway.
 func (t *tracer) runsBy(variable string, value ast.ExprNode) {
 	name := strings.ToLower(variable)
 	name = strings.Trim(name[strings.LastIndexByte(name, '.')+1:], "@`")
-	if !othersTexts[name] {
+	what := pastTheGateway[name]
+	if what == "" {
 		return
 	}
 	if _, is := value.(*ast.DefaultExpr); is {
@@ -41,7 +46,7 @@ func (t *tracer) runsBy(variable string, value ast.ExprNode) {
 			return
 		}
 	}
-	t.read(Source{Kind: SystemSource, Name: "SET " + strings.ToUpper(name) + ", which lets the warehouse run a text in other sessions"})
+	t.read(Source{Kind: SystemSource, Name: "SET " + strings.ToUpper(name) + ", which lets the warehouse " + what})
 	t.sink(Sink{Kind: ResultSink})
 }
 

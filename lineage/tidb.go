@@ -1,6 +1,10 @@
 package lineage
 
-import "github.com/pingcap/tidb/pkg/parser/ast"
+import (
+	"strings"
+
+	"github.com/pingcap/tidb/pkg/parser/ast"
+)
 
 // tidb reads statements that TiDB alone has. It reports false for one that has no case: those that move data in ways of
 // their own, or change what later statements mean.
@@ -10,6 +14,8 @@ func (t *tracer) tidb(n ast.StmtNode) bool {
 		t.shown(n.DMLStmt)
 	case *ast.TraceStmt:
 		t.shown(n.Stmt)
+	case *ast.ImportIntoStmt:
+		t.importInto(n)
 	case *ast.SplitRegionStmt:
 		t.structures(n.Table)
 		t.splits(n.SplitOpt)
@@ -45,6 +51,34 @@ func (t *tracer) tidb(n ast.StmtNode) bool {
 // shown reads a statement that is run, with a report about the run.
 func (t *tracer) shown(n ast.StmtNode) {
 	t.node(n, &t.at.Extra)
+	t.sink(Sink{Kind: ResultSink})
+}
+
+// importInto reads IMPORT INTO, which fills a table from a file or a query and shows the job. Rows that are sorted in a cloud's
+// storage lie outside.
+func (t *tracer) importInto(n *ast.ImportIntoStmt) {
+	if n.Select != nil {
+		t.under(n.Select, nil)
+	} else {
+		t.read(Source{Kind: OpaqueSource, Name: "a file of the server (IMPORT INTO)"})
+	}
+	t.write(n.Table.Schema.O, n.Table.Name.O, changes(onInsert))
+	for _, c := range n.ColumnsAndUserVars {
+		if c.UserVar != nil {
+			t.carrierSink("@" + strings.ToLower(c.UserVar.Name))
+		}
+	}
+	for _, a := range n.ColumnAssignments {
+		t.some(a.Expr)
+	}
+	for _, o := range n.Options {
+		if o.Value != nil {
+			t.some(o.Value)
+		}
+		if o.Name == "cloud_storage_uri" {
+			t.sink(Sink{Kind: FileSink, Name: "a cloud's storage (IMPORT INTO)"})
+		}
+	}
 	t.sink(Sink{Kind: ResultSink})
 }
 

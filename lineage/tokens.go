@@ -95,8 +95,8 @@ func (t *tracer) hidden(st *parser.Statement) {
 	if st.Spells("PREPARE", "EXECUTE", "CALL") {
 		t.opaque("a statement that may run a text or a routine, in a form that is not understood")
 	}
-	if strings.HasPrefix(st.Kind, "set") && st.Spells("INIT_CONNECT", "INIT_SLAVE", "INIT_REPLICA") {
-		t.opaque("a setting that the warehouse runs in other sessions, in a form that is not understood")
+	if strings.HasPrefix(st.Kind, "set") && st.Spells("INIT_CONNECT", "INIT_SLAVE", "INIT_REPLICA", "TIDB_CLOUD_STORAGE_URI") {
+		t.opaque("a setting that moves data past the gateway, in a form that is not understood")
 	}
 	if st.Spells("INFILE", "TABLESPACE", "BINLOG", "BACKUP") {
 		t.opaque("a statement that may read files, in a form that is not understood")

@@ -42,7 +42,7 @@ func init() {
 		"CHANGE": recogniseChange, "SHUTDOWN": recogniseControl, "RESTART": recogniseControl,
 		"INSTALL": recogniseControl, "UNINSTALL": recogniseControl,
 		"BINLOG": private("BINLOG, which replays row events into any table"), "BACKUP": private("BACKUP, which copies files"),
-		"CLONE": private("CLONE, which copies the whole warehouse"), "IMPORT": private("IMPORT TABLE, which takes over files"),
+		"CLONE": private("CLONE, which copies the whole warehouse"), "IMPORT": recogniseImport,
 		"GRANT": recogniseAccounts, "REVOKE": recogniseAccounts, "SHOW": recogniseShow, "HELP": recogniseControl,
 		"BEGIN": recogniseBegin, "IF": recogniseBlock, "CASE": recogniseBlock, "FOR": recogniseBlock,
 		"WHILE": recogniseBlock, "LOOP": recogniseBlock, "REPEAT": recogniseBlock, "LOAD": recogniseLoadIndex,

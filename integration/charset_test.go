@@ -87,6 +87,31 @@ func TestNamesInNarrowCharacterSets(t *testing.T) {
 	}
 }
 
+// What a client sends in a character set whose characters may end in a backslash arrives as it was sent, is read back as it is, and
+// hides no table.
+func TestTextInWideCharacterSets(t *testing.T) {
+	for name, start := range map[string]func(testing.TB, ...string) *servers.Server{"MariaDB": servers.MariaDB, "MySQL": servers.MySQL} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, start(t), "")
+			w.as(t, "owner", "myprj").do("SET ProjectProtection = true")
+			alice := w.as(t, "alice", "prj2")
+			alice.do("CREATE TABLE wide (s VARCHAR(40) CHARACTER SET utf8mb4)")
+			for charset, character := range map[string]string{"gbk": "\x81\\", "big5": "\xa5\\", "sjis": "\x95\\", "cp932": "\x83\\"} {
+				alice.do("SET NAMES " + charset)
+				alice.do("DELETE FROM wide")
+				alice.do("INSERT INTO wide VALUES ('a" + character + "') /* " + character + " */; INSERT INTO wide VALUES ('" + character + "b')")
+				if rows := alice.do("SELECT s FROM wide WHERE s = 'a" + character + "'"); len(rows) != 1 || rows[0] != "a"+character {
+					t.Errorf("%s: got %q", charset, rows)
+				}
+				alice.do(`SELECT '\\` + character + "'")
+				for _, q := range []string{"SELECT '" + character + "' UNION SELECT id FROM myprj.table1 -- '", "SELECT '" + character + "', id FROM myprj.table1"} {
+					alice.refused(q)
+				}
+			}
+		})
+	}
+}
+
 // The table of characters is the servers' own, byte by byte, and so is what may stand in a name without quotes.
 func TestNarrowCharacterSets(t *testing.T) {
 	for flavor, server := range map[parser.Flavor]*servers.Server{parser.MariaDB: servers.MariaDB(t), parser.MySQL: servers.MySQL(t)} {

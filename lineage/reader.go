@@ -247,13 +247,17 @@ func (r *Reader) Graph(ctx context.Context, s *Script, i int, sc Scope) (*Graph,
 	return g, nil
 }
 
-// maxTraces bounds how often a statement is read again because reading its definitions took too long.
-const maxTraces = 10
+// maxTraces and traceFor bound together how often a statement is read again because definitions changed while its own were read:
+// on a busy warehouse, beside sessions that define much, ten readings may be one after the other too slow.
+const (
+	maxTraces = 10
+	traceFor  = 10 * time.Second
+)
 
 // trace resolves and traces by cat, or by a newer catalog when reading definitions took so long that cat may
 // have become too old on the way.
 func (r *Reader) trace(ctx context.Context, s *Script, i int, sc Scope, cat *catalog.Snapshot) (*Graph, *catalog.Snapshot, error) {
-	for range maxTraces {
+	for begun, n := time.Now(), 0; n < maxTraces || time.Since(begun) < traceFor; n++ {
 		given := time.Now()
 		b, err := Resolve(ctx, &s.Statements[i], s.Script.Reading, sc, cat)
 		if err != nil {

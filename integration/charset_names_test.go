@@ -187,6 +187,56 @@ func TestCommandsInWideCharacterSet(t *testing.T) {
 	}
 }
 
+// Clients whose connections are in GBK read, write and are refused as others are.
+func TestClientsInGBK(t *testing.T) {
+	t.Parallel()
+	for flavor, of := range wideServers {
+		t.Run(flavor.String(), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, of.start(t), "")
+			for _, schema := range []string{"myprj", "prj2"} {
+				w.warehouse.Exec(t, "CREATE TABLE "+schema+".`客户` (`名称` VARCHAR(40) CHARACTER SET utf8mb4)")
+			}
+			w.warehouse.Exec(t, "INSERT INTO myprj.`客户` VALUES ('"+canary+"')")
+			w.as(t, "owner", "myprj").do("SET ProjectProtection = true")
+			p, pass := port(w), accounts["alice"]
+			gbk := func(text string) string {
+				sent, _ := parser.Reading{Dialect: parser.Dialect{Flavor: flavor}, Charset: "gbk"}.Encode(text)
+				return sent
+			}
+			check := func(t *testing.T, out string, wanted ...string) {
+				t.Helper()
+				for _, part := range append(wanted, "seven") {
+					if !strings.Contains(out, part) {
+						t.Errorf("the output lacks %q:\n%q", part, out)
+					}
+				}
+				if strings.Contains(out, canary) {
+					t.Errorf("protected data came out:\n%q", out)
+				}
+			}
+			script := gbk("INSERT INTO `客户` VALUES ('李四縗');\nSELECT * FROM myprj.`客户`;\nSELECT '縗', v FROM myprj.table1 -- ';\n;\nSELECT `名称`, '縗' FROM 客户 WHERE `名称` LIKE '李%';\nSELECT v FROM t;\n")
+			account := []string{"--default-character-set=gbk", "-h127.0.0.1", "-P" + p, "-ualice", "-p" + pass, "--force", "prj2"}
+			wanted := []string{gbk("myprj.客户"), gbk("李四縗\t縗"), "myprj.table1"}
+			t.Run("mariadb", func(t *testing.T) {
+				out, _ := try(script, need(t, "mariadb"), account...)
+				check(t, out, wanted...)
+			})
+			t.Run("mysql", func(t *testing.T) {
+				out, _ := try(script, servers.MySQLClient(t), append([]string{"--get-server-public-key"}, account...)...)
+				check(t, out, wanted...)
+			})
+			t.Run("PyMySQL", func(t *testing.T) {
+				out := run(t, "", python(t), "testdata/clients/pymysql_gbk.py", p, pass)
+				check(t, out)
+				if strings.Count(out, "refused") != 3 {
+					t.Errorf("%q", out)
+				}
+			})
+		})
+	}
+}
+
 // A program is read by the set that it was made in; what its conversion may have hidden is not read through.
 func TestProgramsInWideCharacterSets(t *testing.T) {
 	t.Parallel()

@@ -34,7 +34,7 @@ func (l *lexer) dashes() error {
 	switch c := l.peek(2); {
 	case l.pos+2 >= len(l.in) || c == ' ' || (c >= '\t' && c <= '\r'):
 		return l.lineComment(2)
-	case strings.Trim(l.in[l.pos+2:], "; \t\n\v\f\r") == "":
+	case strings.Trim(l.in[l.pos+2:], "; \t\n\v\f\r") == "" && l.r.Dialect.Flavor != TiDB:
 		return l.blank(len(l.in) - l.pos) // servers take semicolons and white space off the end of a text first
 	case c < ' ' || c == 0x7f || c >= utf8.RuneSelf:
 		return l.fault("--", "readers differ over whether this begins a comment")

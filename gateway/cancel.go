@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"syscall"
@@ -49,11 +50,23 @@ func (s *Session) hungUp() {
 	_ = s.warehouse.SetDeadline(deadline)
 	_ = s.client.SetWriteDeadline(deadline)
 	// Both legs are compressed or neither: the bytes mean the same on both.
-	last, _ := io.ReadAll(io.LimitReader(s.warehouse.Raw(), maxFarewell))
+	last, err := io.ReadAll(io.LimitReader(s.warehouse.Raw(), maxFarewell))
 	if len(last) > 0 {
 		_, _ = s.client.NetConn().Write(last)
+	} else if errors.Is(err, syscall.ECONNRESET) {
+		resetOnClose(s.client.NetConn())
 	}
 	_ = s.client.Close()
+}
+
+// resetOnClose makes the end of a connection a reset, as MariaDB ends those that were idle too long: its clients tell a server that
+// has gone (2006, connect again) by that from one that was lost over a statement (2013).
+func resetOnClose(c net.Conn) {
+	if raw := rawConn(c); raw != nil {
+		_ = raw.Control(func(fd uintptr) {
+			_ = syscall.SetsockoptLinger(int(fd), syscall.SOL_SOCKET, syscall.SO_LINGER, &syscall.Linger{Onoff: 1})
+		})
+	}
 }
 
 // maxFarewell bounds what a warehouse says unasked: one ERR packet.

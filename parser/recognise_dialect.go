@@ -124,19 +124,11 @@ func (w *rewriter) charset(i int) int {
 // tail cuts what stands behind the first argument of a call, from one of words on.
 func (w *rewriter) tail(i int, words ...string) int {
 	end := w.close(i+1) - 1
-	for j, depth := i+2, 0; j < end; j++ {
-		w.i = j
-		switch {
-		case w.is("("):
-			depth++
-		case w.is(")"):
-			depth--
-		case depth == 0:
-			for _, word := range words {
-				if w.is(word) {
-					w.cut(j, end)
-					return i + 2
-				}
+	for j := range w.level(i+2, end) {
+		for _, word := range words {
+			if w.is(word) {
+				w.cut(j, end)
+				return i + 2
 			}
 		}
 	}
@@ -146,42 +138,26 @@ func (w *rewriter) tail(i int, words ...string) int {
 // types drops the AS type behind arguments of the dynamic column functions.
 func (w *rewriter) types(i int) {
 	end := w.close(i+1) - 1
-	for j, depth := i+2, 0; j < end; j++ {
-		w.i = j
+	as := -1
+	for j := range w.level(i+2, end) {
 		switch {
-		case w.is("("):
-			depth++
-		case w.is(")"):
-			depth--
-		case depth == 0 && w.is("AS"):
-			to := j
-			for inner := 0; to < end; to++ {
-				w.i = to
-				if w.is("(") {
-					inner++
-				} else if w.is(")") {
-					inner--
-				} else if inner == 0 && w.is(",") {
-					break
-				}
-			}
-			w.cut(j, to)
-			j = to
+		case as < 0 && w.is("AS"):
+			as = j
+		case as >= 0 && w.is(","):
+			w.cut(as, j)
+			as = -1
 		}
+	}
+	if as >= 0 {
+		w.cut(as, end)
 	}
 }
 
 // interval spells ADDDATE(d, INTERVAL (n) unit), as Tableau sends it, with the name that the tree parser reads so.
 func (w *rewriter) interval(i int) {
 	end := w.close(i+1) - 1
-	for j, depth := i+2, 0; j < end; j++ {
-		w.i = j
-		switch {
-		case w.is("("):
-			depth++
-		case w.is(")"):
-			depth--
-		case depth == 0 && w.is(",", "INTERVAL"):
+	for range w.level(i+2, end) {
+		if w.is(",", "INTERVAL") {
 			w.put(i, i+2, map[bool]string{true: "DATE_ADD(", false: "DATE_SUB("}[w.at(i).is("ADDDATE")])
 			return
 		}
@@ -191,14 +167,8 @@ func (w *rewriter) interval(i int) {
 // further cuts the arguments of a call behind the n-th.
 func (w *rewriter) further(i, n int) int {
 	end := w.close(i+1) - 1
-	for j, depth := i+2, 0; j < end; j++ {
-		w.i = j
-		switch {
-		case w.is("("):
-			depth++
-		case w.is(")"):
-			depth--
-		case depth == 0 && w.is(","):
+	for j := range w.level(i+2, end) {
+		if w.is(",") {
 			if n--; n == 0 {
 				w.cut(j, end)
 				return i + 1
@@ -224,16 +194,11 @@ func (w *rewriter) fetch(i int) int {
 // portion cuts FOR PORTION OF p FROM a TO b of UPDATE and DELETE.
 func (w *rewriter) portion(i int) int {
 	end := w.last()
-	for j, depth := i+3, 0; j < end; j++ {
-		w.i = j
+	for j := range w.level(i+3, end) {
 		w.looked++
-		switch {
-		case w.is("("):
-			depth++
-		case w.is(")"):
-			depth--
-		case depth == 0 && (w.is("SET") || w.is("WHERE") || w.is("ORDER") || w.is("LIMIT") || w.is("RETURNING")):
+		if w.is("SET") || w.is("WHERE") || w.is("ORDER") || w.is("LIMIT") || w.is("RETURNING") {
 			end = j
+			break
 		}
 	}
 	return w.cut(i, end)

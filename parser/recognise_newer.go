@@ -1,6 +1,7 @@
 package parser
 
 import (
+	"iter"
 	"slices"
 	"strings"
 )
@@ -132,51 +133,50 @@ func (w *rewriter) locking(i int) int {
 	return max(end, i+1)
 }
 
-// argued goes over the tokens of a call's arguments that stand in no further parentheses, from the token behind the
-// call's own, until at tells that it is done.
-func (w *rewriter) argued(i int, at func(j, end int) (done bool)) {
-	end := w.close(i+1) - 1
-	for j, depth := i+2, 0; j < end; j++ {
-		switch w.i = j; {
-		case w.is("("):
-			depth++
-		case w.is(")"):
-			depth--
-		case depth == 0 && at(j, end):
-			return
+// level goes over the tokens of a stretch that stand in no parentheses which open in it. Each is the current one.
+func (w *rewriter) level(from, to int) iter.Seq[int] {
+	return func(yield func(int) bool) {
+		for j, depth := from, 0; j < to; j++ {
+			switch w.i = j; {
+			case w.is("("):
+				depth++
+			case w.is(")"):
+				depth--
+			case depth == 0 && !yield(j):
+				return
+			}
 		}
 	}
 }
 
 // jsonValue cuts RETURNING type and what happens on EMPTY and ERROR out of JSON_VALUE(document, path …).
 func (w *rewriter) jsonValue(i int) {
-	paths := false
-	w.argued(i, func(j, end int) bool {
+	paths, end := false, w.close(i+1)-1
+	for j := range w.level(i+2, end) {
 		switch {
 		case w.is(","):
 			paths = true
 		case paths && (w.is("RETURNING") || w.is("DEFAULT") || w.is("NULL", "ON") || w.is("ERROR", "ON")):
 			w.cut(j, end)
-			return true
+			return
 		}
-		return false
-	})
+	}
 }
 
 // convert gives CONVERT(value, type) and CONVERT(value USING set) a type and a set that the tree parser knows.
 func (w *rewriter) convert(i int) {
-	w.argued(i, func(j, end int) bool {
+	end := w.close(i+1) - 1
+	for j := range w.level(i+2, end) {
 		switch {
 		case w.is(","):
 			w.keep(j+1, end)
 			w.put(j+1, end, "CHAR")
-			return true
+			return
 		case w.is("USING") && j+2 == end && w.kind(j+1) != Word:
 			w.put(j+1, end, "utf8mb4")
-			return true
+			return
 		}
-		return false
-	})
+	}
 }
 
 // qualify takes QUALIFY condition out and keeps the condition beside the tree.

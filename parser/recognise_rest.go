@@ -257,17 +257,12 @@ func (w *rewriter) close(i int) int {
 // cast gives CAST a type that the tree parser knows: a type names no table.
 func (w *rewriter) cast(i int) int {
 	end := w.close(i+1) - 1
-	zone, as, depth := -1, -1, 0
-	for j := i + 1; j < end; j++ {
-		w.i = j
+	zone, as := -1, -1
+	for j := range w.level(i+2, end) {
 		switch {
-		case w.is("("):
-			depth++
-		case w.is(")"):
-			depth--
-		case depth == 1 && w.is("AT", "TIME", "ZONE"):
+		case w.is("AT", "TIME", "ZONE"):
 			zone = j
-		case depth == 1 && w.is("AS"):
+		case w.is("AS"):
 			as = j
 		}
 	}
@@ -399,16 +394,11 @@ func (w *rewriter) values(i int) int {
 // jsonTable spells JSON_TABLE(expr, path COLUMNS (…)) as a derived table of the expression.
 func (w *rewriter) jsonTable(i int) int {
 	end := w.close(i + 1)
-	depth, comma := 0, -1
-	for j := i + 1; j < end && comma < 0; j++ {
-		w.i = j
-		switch {
-		case w.is("("):
-			depth++
-		case w.is(")"):
-			depth--
-		case depth == 1 && w.is(","):
+	comma := -1
+	for j := range w.level(i+2, end-1) {
+		if w.is(",") {
 			comma = j
+			break
 		}
 	}
 	if comma < 0 {

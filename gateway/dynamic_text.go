@@ -59,7 +59,7 @@ func (s *Session) textOf(ctx context.Context, expression string) (string, error)
 	if err != nil {
 		return "", err
 	}
-	if parser.ModeFree(value) && asciiBased(charset) {
+	if parser.ModeFree(value) && asciiBased(charset) && asciiBased(s.state.reading.Charset) && asciiBased(*rows[0][2]) {
 		return value, nil
 	}
 	if err := s.refreshFor(ctx, []byte("\\")); err != nil { // the character set may have changed since a text last depended on it

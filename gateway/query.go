@@ -282,6 +282,9 @@ func (s *Session) settle(ctx context.Context, t *trip, f *flight) {
 	if e.Mode && s.state.reading.Dialect.Flavor == parser.MariaDB {
 		s.state.grammarStale = true // ORACLE and its like
 	}
+	if e.Charset && (e.CharsetName == "" || e.CharsetName == "swe7") && t.graph.Tier != parser.TierTokens {
+		s.state.grammarStale = true // in swe7 not even ASCII is what it seems
+	}
 	s.state.schemaStale = s.state.schemaStale || t.graph.Refused != ""
 	if e.Use != "" {
 		s.used(e.Use, t.succeeded)

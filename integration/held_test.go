@@ -16,6 +16,7 @@ import (
 var heldTexts = []struct{ begin, text, change string }{
 	{"SET sql_mode = ''", `SELECT v, 'a\' FROM prj2.t UNION SELECT v, 1 FROM myprj.table1 -- ' FROM prj2.t`, "SET sql_mode = 'NO_BACKSLASH_ESCAPES'"},
 	{"SET NAMES latin1", "SELECT v, 'a\xbf\\' FROM prj2.t UNION SELECT v, 1 FROM myprj.table1 -- ' FROM prj2.t", "SET NAMES gbk"},
+	{"SET NAMES gbk", "SELECT v, 'a\xbf\\\\' FROM prj2.t UNION SELECT v, 1 FROM myprj.table1 -- ' FROM prj2.t", "SET NAMES latin1"},
 	{"SET NAMES latin1", "SELECT v FROM `\xc3\xa9`.t", "SET NAMES utf8mb4"},
 }
 

@@ -62,6 +62,9 @@ func lexInto(room []Token, text string, r Reading) (lexed, error) {
 	if len(text) > 1<<30 {
 		return lexed{}, l.fault("text", "it is too long")
 	}
+	if r.Charset == "swe7" && (strings.ContainsAny(text, "[\\]^{|}~") || strings.Contains(text, "``") || strings.ContainsAny(text, "`\"") && strings.Contains(text, "@")) {
+		return lexed{}, l.fault("character set swe7", "letters stand in the place of signs there; SET NAMES utf8mb4")
+	}
 	if r.told && r.Dialect.Flavor == MySQL && r.wide() != nil && strings.IndexByte(text, '?') >= 0 { // which takes a quote along in some sets
 		return lexed{}, l.fault("text", "a question mark may stand for bytes that are no character of the set that it was written in")
 	}

@@ -279,7 +279,7 @@ func (t *tracer) createTable(d *parser.TableDefinition) {
 
 func (t *tracer) alterRecognised(d *parser.TableDefinition) {
 	what := Rebuilds
-	if d.Exchange != nil {
+	if d.Exchange != nil || d.Becomes != nil || d.Takes != nil {
 		what = Ends
 	}
 	o := t.change(d.Schema, d.Name, what)
@@ -298,6 +298,15 @@ func (t *tracer) alterRecognised(d *parser.TableDefinition) {
 	}
 	if d.Exchange != nil {
 		t.exchange(o, d.Exchange.Schema, d.Exchange.Name)
+	}
+	if d.Becomes != nil {
+		t.moved(o, t.change(d.Becomes.Schema, d.Becomes.Name, Ends))
+	}
+	if d.Takes != nil {
+		if t.isTemporary(d.Takes.Schema, d.Takes.Name) {
+			t.refuse("ALTER TABLE … CONVERT TABLE of a temporary table is not understood") // it crashes a MariaDB
+		}
+		t.moved(t.change(d.Takes.Schema, d.Takes.Name, Ends), o)
 	}
 	if externalEngines[d.Engine] {
 		t.moved(o, o)

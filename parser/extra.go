@@ -122,4 +122,5 @@ type TableDefinition struct {
 	Reaches                   string // CONNECTION or DIRECTORY: the table reaches outside
 	Union                     []Named
 	RenameTo, Exchange        *Named
+	Becomes, Takes            *Named // the table that a partition becomes, and the one that becomes a partition
 }

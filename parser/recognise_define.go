@@ -162,10 +162,32 @@ func recogniseAlterTable(s *scan) bool {
 		case s.is("TABLESPACE"):
 			s.st.Extra.Private = "ALTER TABLE … TABLESPACE, which takes over or gives up a table's file"
 		case s.is("CONVERT", "TABLE"), s.is("CONVERT", "PARTITION"):
-			return false
+			if !s.convert() {
+				return false
+			}
 		}
 	}
 	return s.columnState(from, s.last()) && s.tableNames(from, s.last())
+}
+
+// convert reads CONVERT PARTITION p TO TABLE t and CONVERT TABLE t TO PARTITION p …, of which there is one.
+func (s *scan) convert() bool {
+	table := s.st.Extra.Table
+	if table.Becomes != nil || table.Takes != nil {
+		return false
+	}
+	if s.accept("CONVERT", "TABLE") {
+		schema, name, ok := s.name()
+		table.Takes = &Named{schema, name, ReadWrite}
+		return ok && s.accept("TO", "PARTITION")
+	}
+	s.accept("CONVERT", "PARTITION")
+	if _, _, ok := s.name(); !ok || !s.accept("TO", "TABLE") {
+		return false
+	}
+	schema, name, ok := s.name()
+	table.Becomes = &Named{schema, name, ReadWrite}
+	return ok
 }
 
 // otherDefinitions are definitions without any table data: accounts, space, resources, servers' parts.

@@ -128,6 +128,8 @@ func faulty(e *mysql.MySQLError) bool {
 	switch e.Number {
 	case 1064, 1149, 1065: // the server's grammar does not know the text, or it is empty
 		return true
+	case 1059, 1102, 1103: // a name that nothing can have: too long, or empty
+		return true
 	case 1582, 1583: // a function of the server's own with parameters that it does not take
 		return true
 	case 1044, 1142: // root may not either, who has every privilege: writing into information_schema, performance_schema

@@ -13,8 +13,8 @@ import (
 	"sluice/parser"
 )
 
-// noSuchRoutine is the warehouse's error for a function that does not exist.
-const noSuchRoutine = 1305
+// noSuchRoutine are the warehouse's errors for a function that does not exist.
+var noSuchRoutine = map[uint16]bool{1305: true, 1630: true}
 
 // judgement is one accepted statement and what became of it.
 type judgement struct {
@@ -94,7 +94,7 @@ func (j *judge) judge(c testCase, v verdict) judgement {
 	}
 	out.refused, out.policy = refused, policy
 	// A function that neither the server nor the script before has.
-	out.homeless = out.homeless || v.number == noSuchRoutine && strings.Contains(refused, "is not known")
+	out.homeless = out.homeless || noSuchRoutine[v.number] && strings.Contains(refused, "is not known")
 	return out
 }
 

@@ -7,7 +7,7 @@ import "strings"
 // one of the system's, whose stored functions cannot be read.
 var nativeFunctions = set(`abs ceil ceiling char_length coalesce concat concat_ws connection_id convert_tz curdate
 current_date current_role current_time current_timestamp current_user curtime database date_add date_format date_sub
-elt field find_in_set floor format found_rows from_unixtime greatest hex if ifnull instr is_used_lock isnull
+elt field find_in_set floor format found_rows from_unixtime greatest hex if ifnull insert instr is_used_lock isnull
 json_extract json_object json_unquote last_insert_id lcase least left length locate lower lpad ltrim md5 mid mod now
 nullif quote rand regexp_replace repeat replace reverse right round row_count rpad rtrim schema session_user sha1
 sha2 sleep str_to_date substr substring substring_index sysdate system_user trim truncate ucase unhex unix_timestamp

@@ -33,6 +33,7 @@ var sharedSchema = nameSet(`
 	routines schemata schema_privileges session_status session_variables spatial_ref_sys sql_functions statistics
 	system_variables tables tablespaces table_constraints table_privileges table_statistics thread_pool_groups
 	thread_pool_queues thread_pool_stats thread_pool_waits triggers user_privileges user_statistics views
+	query_response_time wsrep_status wsrep_membership
 	profiling innodb_ft_default_stopword rocksdb_cfstats rocksdb_dbstats rocksdb_global_info rocksdb_cf_options rocksdb_ddl rocksdb_index_file_map
 	rocksdb_perf_context rocksdb_perf_context_global rocksdb_compaction_stats
 	periods key_period_usage sequences slave_status optimizer_costs users disks locales catalogs
@@ -110,6 +111,9 @@ var sharedMySQL = map[string]bool{
 	"wsrep_cluster": true, "wsrep_cluster_members": true, "wsrep_allowlist": true,
 	// When transactions began and ended; servers that only CREATE SERVER defines, which is refused while anything is protected.
 	"transaction_registry": true, "servers": true,
+	// How replicas are set up, by statements that are refused while anything is protected; hashes of passwords.
+	"slave_master_info": true, "slave_relay_log_info": true, "slave_worker_info": true, "slave_gtid_info": true,
+	"password_reuse_check_history": true,
 }
 
 // sharedSys are the views of sys over tables of performance_schema and information_schema that count; the others show

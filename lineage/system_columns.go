@@ -63,7 +63,7 @@ func (t *tracer) seesOpen(o Object) bool {
 		return false
 	}
 	columns := openColumns[strings.ToLower(o.Schema+"."+o.Name)]
-	others, written := t.otherNames(t.at.Node), writtenColumns(t.at.Node)
+	others, written, stars := t.otherNames(t.at.Node), writtenColumns(t.at.Node), t.unaskedStars()
 	open := true
 	walk(t.at.Node, func(n ast.Node) bool {
 		switch n := n.(type) {
@@ -72,13 +72,48 @@ func (t *tracer) seesOpen(o Object) bool {
 		case *ast.SelectStmt:
 			open = open && n.Kind == ast.SelectStmtKindSelect // not TABLE t
 		case *ast.WildCardField:
-			open = open && others[n.Table.L]
+			open = open && (others[n.Table.L] || stars[n])
 		case *ast.Join:
 			open = open && !n.NaturalJoin
 		}
 		return open
 	})
 	return open
+}
+
+// namesNothing tells whether the statement that is read names no column, and nothing in it stands for one.
+func (t *tracer) namesNothing() bool {
+	if t.at == nil || t.at.Tier != parser.TierTree || t.at.Node == nil || !countsRows(t.at.Node) {
+		return false
+	}
+	nothing := true
+	walk(t.at.Node, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.ColumnName, *ast.WildCardField:
+			nothing = false
+		case *ast.SelectStmt:
+			nothing = nothing && n.Kind == ast.SelectStmtKindSelect
+		case *ast.Join:
+			nothing = nothing && !n.NaturalJoin
+		}
+		return nothing
+	})
+	return nothing
+}
+
+// unaskedStars are the stars of a view of which only the number of rows is asked: they have no part in it.
+func (t *tracer) unaskedStars() map[*ast.WildCardField]bool {
+	n, ok := t.at.Node.(*ast.SelectStmt)
+	if t.counted != t.at || !ok || n.Distinct || n.GroupBy != nil || n.Having != nil || n.OrderBy != nil || n.With != nil || n.Fields == nil {
+		return nil
+	}
+	out := map[*ast.WildCardField]bool{}
+	for _, f := range n.Fields.Fields {
+		if f.WildCard != nil {
+			out[f.WildCard] = true
+		}
+	}
+	return out
 }
 
 // countsRows tells whether a statement takes from a table nothing but what it names. Definitions take tables whole.

@@ -38,6 +38,7 @@ type tracer struct {
 	body      bool              // inside a stored program
 	branched  bool              // whether what is read runs at all depends on data
 	supposing bool              // inside a definition that is read as if it ran: what it calls may still come
+	counted   *parser.Statement // the query of a view of which only the number of rows is asked
 	shapes    []string          // variables that a new table's definition depends on
 	lasting   bool              // where temporary tables are out of sight: inside a view, behind a foreign key or a MERGE table
 }
@@ -224,6 +225,10 @@ func (t *tracer) readView(o Object, def *catalog.Object) {
 	if err != nil {
 		t.opaque("view %s: %v", o, err)
 		return
+	}
+	if t.namesNothing() {
+		defer func(before *parser.Statement) { t.counted = before }(t.counted)
+		t.counted = st
 	}
 	defer t.enter(def.Schema, t.b.reading)()
 	t.lasting = true

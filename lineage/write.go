@@ -29,6 +29,9 @@ type change struct {
 
 func changes(events ...string) change { return change{events: events} }
 
+// deletes tells whether rows only go.
+func (c change) deletes() bool { return len(c.events) == 1 && c.events[0] == onDelete }
+
 // write adds a table whose rows change, with its triggers and cascades.
 func (t *tracer) write(schema, name string, c change) {
 	o, def, known := t.object(schema, name)
@@ -44,7 +47,7 @@ func (t *tracer) write(schema, name string, c change) {
 		return
 	case project:
 	default:
-		if o.Schema == "mysql" && definitionRows[o.Name] {
+		if o.Schema == "mysql" && definitionRows[o.Name] && !c.deletes() {
 			t.opaque("rows of mysql.%s, which define programs past every definition", o.Name)
 		}
 		t.writes.add(Write{Object: o})
@@ -61,7 +64,8 @@ func (t *tracer) write(schema, name string, c change) {
 	t.writeBase(o, def, c)
 }
 
-// definitionRows are the tables of mysql whose rows are definitions: programs, functions of libraries, servers.
+// definitionRows are the tables of mysql whose rows are definitions: programs, functions of libraries, servers. To
+// delete one ends what it defines, as DROP does.
 var definitionRows = map[string]bool{"proc": true, "event": true, "func": true, "servers": true, "plugin": true, "component": true}
 
 // writeBase adds a base table as a sink, once for each event.

@@ -148,7 +148,7 @@ func (s *scan) bodyBegins() bool {
 		return true
 	}
 	prev := s.st.Tokens[s.i-1]
-	if s.is("SET") && (prev.is(s.st.Text, "CHARACTER") || prev.is(s.st.Text, "CHAR")) || s.is("SQL") || prev.is(s.st.Text, "CONTAINS") || prev.is(s.st.Text, "READS") || prev.is(s.st.Text, "MODIFIES") {
+	if s.is("SET") && (prev.is(s.st.Text, "CHARACTER") || prev.is(s.st.Text, "CHAR") || prev.is(s.st.Text, "RETURNS")) || s.is("SQL") || prev.is(s.st.Text, "CONTAINS") || prev.is(s.st.Text, "READS") || prev.is(s.st.Text, "MODIFIES") {
 		return false
 	}
 	return bodyWords[strings.ToUpper(t.text(s.st.Text))]

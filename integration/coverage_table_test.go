@@ -38,6 +38,9 @@ func (c *tally) share() float64 {
 	return float64(c.total-c.unread) / float64(c.total)
 }
 
+// permitted is the share that is not refused, for whatever reason.
+func (c *tally) permitted() float64 { return c.share() - float64(c.policy)/float64(max(c.total, 1)) }
+
 // coverage is the table of a run. What is refused by decision (a foreign grammar, a character set that
 // cannot be lexed) is counted beside it.
 type coverage struct {
@@ -99,7 +102,7 @@ func (c *coverage) String() string {
 	b.WriteString("| kind | accepted | tree | recogniser | tokens | refused by policy | not read | read and decided | permitted |\n|---|---|---|---|---|---|---|---|---|\n")
 	row := func(name string, t *tally) {
 		fmt.Fprintf(&b, "| %s | %d | %d | %d | %d | %d | %d | %.2f %% | %.2f %% |\n", name, t.total, t.tree, t.recognised, t.tokens, t.policy, t.unread,
-			100*t.share(), 100*(t.share()-float64(t.policy)/float64(max(t.total, 1))))
+			100*t.share(), 100*t.permitted())
 	}
 	row("**rows** (SELECT, INSERT, UPDATE, DELETE, REPLACE)", &c.rows)
 	row("**all**", &c.all)

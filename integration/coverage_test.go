@@ -9,12 +9,14 @@ import (
 	"sluice/integration/servers"
 )
 
-// The goals of reading SQL: what share of the statements that a warehouse accepts is read and decided
-// in a project that has nothing to do with the protected one. A refusal for what a statement touches (logs,
-// other sessions' data, server files, tables outside) is a decision; one for want of reading is not.
+// The goals of reading SQL: what share of the statements that a warehouse accepts is permitted in a project that has nothing
+// to do with the protected one. Beside it, what share is read: a refusal for what a statement touches (logs, other sessions'
+// data, server files, tables outside) is a decision, one for want of reading is not.
 const (
-	goalOfRows = 0.995 // SELECT, INSERT, UPDATE, DELETE, REPLACE
-	goalOfAll  = 0.98
+	goalOfRows     = 0.994 // SELECT, INSERT, UPDATE, DELETE, REPLACE
+	goalOfAll      = 0.98
+	goalOfReadRows = 0.999
+	goalOfReadAll  = 0.995
 )
 
 // Statements of MariaDB's own test suite, each accepted by a real MariaDB's PREPARE, are decided as the
@@ -43,11 +45,18 @@ func TestCoverage(t *testing.T) {
 	if out := os.Getenv("SLUICE_COVERAGE_REFUSED"); out != "" {
 		writeRefused(t, out, judged)
 	}
-	if got := table.rows.share(); got < goalOfRows {
-		t.Errorf("%.2f %% of SELECT, INSERT, UPDATE, DELETE and REPLACE are decided, the goal is %.1f %%", 100*got, 100*goalOfRows)
-	}
-	if got := table.all.share(); got < goalOfAll {
-		t.Errorf("%.2f %% of all statements are decided, the goal is %.1f %%", 100*got, 100*goalOfAll)
+	for _, g := range []struct {
+		what      string
+		got, goal float64
+	}{
+		{"of SELECT, INSERT, UPDATE, DELETE and REPLACE are permitted", table.rows.permitted(), goalOfRows},
+		{"of all statements are permitted", table.all.permitted(), goalOfAll},
+		{"of SELECT, INSERT, UPDATE, DELETE and REPLACE are read and decided", table.rows.share(), goalOfReadRows},
+		{"of all statements are read and decided", table.all.share(), goalOfReadAll},
+	} {
+		if g.got < g.goal {
+			t.Errorf("%.2f %% %s, the goal is %.1f %%", 100*g.got, g.what, 100*g.goal)
+		}
 	}
 }
 

@@ -119,7 +119,7 @@ var sharedMySQL = map[string]bool{
 // sharedSys are the views of sys over tables of performance_schema and information_schema that count; the others show
 // statements, or who waits for what.
 var sharedSys = nameSet(`
-	version sys_config metrics ps_check_lost_instrumentation session_ssl_status privileges_by_table_by_level latest_file_io
+	version sys_config metrics schema_flattened_keys ps_schema_table_statistics_io ps_digest_avg_latency_distribution ps_digest_95th_percentile_by_avg_us ps_check_lost_instrumentation session_ssl_status privileges_by_table_by_level latest_file_io
 	host_summary host_summary_by_file_io host_summary_by_file_io_type host_summary_by_stages host_summary_by_statement_latency
 	host_summary_by_statement_type user_summary user_summary_by_file_io user_summary_by_file_io_type user_summary_by_stages
 	user_summary_by_statement_latency user_summary_by_statement_type io_by_thread_by_latency io_global_by_file_by_bytes

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/pingcap/tidb/pkg/parser/ast"
+	"github.com/pingcap/tidb/pkg/parser/opcode"
 
 	"sluice/parser"
 )
@@ -63,7 +64,7 @@ func (t *tracer) seesOpen(o Object) bool {
 		return false
 	}
 	columns := openColumns[strings.ToLower(o.Schema+"."+o.Name)]
-	others, written, stars := t.otherNames(t.at.Node), writtenColumns(t.at.Node), t.unaskedStars()
+	others, written, stars := t.otherNames(t.at.Node), t.unseenColumns(t.at.Node), t.unaskedStars()
 	open := true
 	walk(t.at.Node, func(n ast.Node) bool {
 		switch n := n.(type) {
@@ -116,18 +117,21 @@ func (t *tracer) unaskedStars() map[*ast.WildCardField]bool {
 	return out
 }
 
-// countsRows tells whether a statement takes from a table nothing but what it names. Definitions take tables whole.
+// countsRows tells whether a statement takes from a table nothing but what it names. Definitions take tables whole, and an
+// UPDATE may fail over a key, whose other columns the message shows.
 func countsRows(n ast.Node) bool {
 	switch n.(type) {
-	case *ast.SelectStmt, *ast.SetOprStmt, *ast.InsertStmt, *ast.UpdateStmt, *ast.DeleteStmt, *ast.CreateViewStmt, *ast.SetStmt, *ast.DoStmt:
+	case *ast.SelectStmt, *ast.SetOprStmt, *ast.InsertStmt, *ast.DeleteStmt, *ast.CreateViewStmt, *ast.SetStmt, *ast.DoStmt:
 		return true
 	default:
 		return false
 	}
 }
 
-// writtenColumns are the columns that an INSERT or UPDATE gives values to.
-func writtenColumns(n ast.Node) map[*ast.ColumnName]bool {
+// unseenColumns are the places where a column's value does not come out: where an INSERT or UPDATE gives it one, where a
+// DELETE from one table compares it with texts, which only tells how many rows were affected, and where a name behind ORDER
+// BY is that of an expression.
+func (t *tracer) unseenColumns(n ast.Node) map[*ast.ColumnName]bool {
 	out := map[*ast.ColumnName]bool{}
 	walk(n, func(n ast.Node) bool {
 		switch n := n.(type) {
@@ -137,10 +141,62 @@ func writtenColumns(n ast.Node) map[*ast.ColumnName]bool {
 			}
 		case *ast.Assignment:
 			out[n.Column] = true
+		case *ast.SelectStmt:
+			aliases(n, out)
 		}
 		return true
 	})
+	t.g.literal = true // which kind of literal stands in a condition
+	if d, ok := n.(*ast.DeleteStmt); ok && isOneTable(d.TableRefs) {
+		compared(d.Where, out)
+	}
 	return out
+}
+
+func isOneTable(refs *ast.TableRefsClause) bool {
+	return refs != nil && refs.TableRefs != nil && refs.TableRefs.Right == nil
+}
+
+// compared adds the columns that a condition, and those that are joined to it by AND, compares with texts: a number would
+// bring a warning along that shows the column's text.
+func compared(e ast.ExprNode, out map[*ast.ColumnName]bool) {
+	switch e := e.(type) {
+	case *ast.ParenthesesExpr:
+		compared(e.Expr, out)
+	case *ast.BinaryOperationExpr:
+		if e.Op == opcode.LogicAnd {
+			compared(e.L, out)
+			compared(e.R, out)
+		} else if column, ok := e.L.(*ast.ColumnNameExpr); ok && (e.Op == opcode.EQ || e.Op == opcode.NE) && parser.IsText(e.R) {
+			out[column.Name] = true
+		}
+	case *ast.PatternInExpr:
+		column, ok := e.Expr.(*ast.ColumnNameExpr)
+		for _, v := range e.List {
+			ok = ok && parser.IsText(v)
+		}
+		if ok && e.Sel == nil {
+			out[column.Name] = true
+		}
+	}
+}
+
+// aliases adds the names behind ORDER BY that the select list gives to an expression: they mean that before a column.
+func aliases(n *ast.SelectStmt, out map[*ast.ColumnName]bool) {
+	if n.OrderBy == nil || n.Fields == nil {
+		return
+	}
+	given := map[string]bool{}
+	for _, f := range n.Fields.Fields {
+		if f.AsName.L != "" && plainName(f.AsName.O) {
+			given[f.AsName.L] = true
+		}
+	}
+	for _, item := range n.OrderBy.Items {
+		if c, ok := item.Expr.(*ast.ColumnNameExpr); ok && c.Name.Table.L == "" && given[c.Name.Name.L] {
+			out[c.Name] = true
+		}
+	}
 }
 
 // otherNames are the qualifiers that nowhere in the statement name a table with other people's data: none when a name in it

@@ -13,9 +13,12 @@ import (
 func init() {
 	ast.NewValueExpr = func(v any, _, _ string) ast.ValueExpr { return &literal{value: v} }
 	ast.NewParamMarkerExpr = func(int) ast.ParamMarkerExpr { return &marker{} }
-	keep := func(s string) (any, error) { return s, nil }
+	keep := func(s string) (any, error) { return numeral(s), nil }
 	ast.NewDecimal, ast.NewHexLiteral, ast.NewBitLiteral = keep, keep, keep
 }
+
+// numeral is a number as it was written.
+type numeral string
 
 // literal is a constant of the statement.
 type literal struct {
@@ -40,6 +43,8 @@ func (l *literal) GetString() string {
 	switch v := l.value.(type) {
 	case string:
 		return v
+	case numeral:
+		return string(v)
 	case []byte:
 		return string(v)
 	case int64:
@@ -74,6 +79,16 @@ func (m *marker) Accept(v ast.Visitor) (ast.Node, bool) {
 // IsLiteral tells whether an expression is a value that stands in the text: a string, a number, NULL.
 func IsLiteral(n ast.Node) bool {
 	_, ok := n.(*literal)
+	return ok
+}
+
+// IsText tells whether an expression is a string that stands in the text.
+func IsText(n ast.Node) bool {
+	l, ok := n.(*literal)
+	if !ok {
+		return false
+	}
+	_, ok = l.value.(string)
 	return ok
 }
 

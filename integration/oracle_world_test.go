@@ -83,6 +83,7 @@ type oracleWorld struct {
 	random   *rand.Rand
 	schema   string // the connection's current schema
 	tables   []string
+	bare     bool // it has no table to begin with
 	// along: what an UPDATE of each table would touch, as far as it was asked.
 	along map[string][]string
 }
@@ -135,6 +136,10 @@ func (w *oracleWorld) start() {
 	w.server = w.engine.start(w.t, w.engine.args...)
 	w.server.Exec(w.t, w.engine.settings...)
 	w.server.Exec(w.t, "CREATE DATABASE oa", "CREATE DATABASE ob", "CREATE DATABASE oc")
+	w.conn, w.schema = oracleConn(w.t, w.server), "oa"
+	if w.bare {
+		return
+	}
 	w.tables = oracleTables
 	if !w.engine.programs {
 		w.tables = withClashes(viewsOf(oracleInvokerViews))
@@ -150,7 +155,6 @@ func (w *oracleWorld) start() {
 		}
 	}
 	w.snapshot = oracleSnapshot(w.t, w.server)
-	w.conn, w.schema = oracleConn(w.t, w.server), "oa"
 }
 
 // programs makes what TiDB has not: MERGE tables, sequences of MariaDB's, stored programs, and views that call them.

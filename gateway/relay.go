@@ -26,12 +26,13 @@ type outcome struct {
 
 // answerOptions say what an answer is watched for.
 type answerOptions struct {
-	more     bool              // another statement of the client's batch follows: say so where the warehouse would
-	rowLimit int64             // rows of a result set that may be shown; -1 for all
-	rowNote  int64             // rows after which dry run would have stopped it; -1 for none
-	rowless  bool              // no rows are expected, and none go out
-	watch    bool              // compare the columns' origin with the graph
-	batch    *parser.Statement // the statement of a batch that this answers; nil otherwise
+	more       bool              // another statement of the client's batch follows: say so where the warehouse would
+	rowLimit   int64             // rows of a result set that may be shown; -1 for all
+	rowNote    int64             // rows after which dry run would have stopped it; -1 for none
+	cursorless bool              // an EXECUTE that asks for no cursor
+	rowless    bool              // no rows are expected, and none go out
+	watch      bool              // compare the columns' origin with the graph
+	batch      *parser.Statement // the statement of a batch that this answers; nil otherwise
 }
 
 // errCut ends an answer that the gateway itself ended with an ERR packet; the session lives.
@@ -59,6 +60,9 @@ func (s *Session) relay(ctx context.Context, t *trip, f *flight) error {
 	o := answerOptions{more: t.more, rowLimit: f.decision.Cap, rowNote: f.decision.DryCap, watch: f.snapshot.Protected()}
 	if t.more && t.command == wire.ComQuery {
 		o.batch = t.statement
+	}
+	if x, err := wire.ParseExecute(t.packet); t.command == wire.ComStmtExecute && err == nil {
+		o.cursorless = !x.WantsCursor()
 	}
 	if c := t.cursor; c != nil {
 		o.rowLimit, o.rowNote = c.left(o.rowLimit), c.left(o.rowNote)
@@ -114,6 +118,7 @@ func (s *Session) answer(ctx context.Context, command wire.Command, f *flight, o
 	// The client counts on through a batch, the warehouse one statement; both count the parts of a long one.
 	a.walker.Offset = s.client.Sequence() - s.warehouse.Sequence()
 	a.walker.Reset(command, s.caps, s.extended)
+	a.walker.NoCursor = o.cursorless
 	// What is not changed on its way keeps the warehouse's own compression.
 	a.through = a.walker.Offset == 0 && !o.more
 	s.warehouse.KeepFrames(a.through)
@@ -244,7 +249,7 @@ func (a *answering) end(buf []byte, at int, e wire.Event) (bool, error) {
 	}
 	if !o.Raw {
 		a.s.state.status = o.Status
-		a.out.cursor = o.Status&wire.StatusCursorExists != 0
+		a.out.cursor = a.walker.Opened()
 	}
 	if a.o.more && a.walker.Done() && !o.Raw {
 		e.SetMoreResults(buf[at:], true)

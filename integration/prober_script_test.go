@@ -173,6 +173,8 @@ func (c *probing) exchange(batch []request) error {
 			c.out = append(c.out, "  "+c.rest())
 			return nil
 		}
+		x, err := wire.ParseExecute(r.payload)
+		c.cursorless = r.command == wire.ComStmtExecute && err == nil && !x.WantsCursor()
 		lines, packets, err := c.answer(answered(r.command))
 		if r.command == wire.ComStmtPrepare && len(packets) > 0 && packets[0][0] == wire.HeaderOK {
 			ok, err := wire.ParsePrepareOK(packets[0])

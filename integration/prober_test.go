@@ -25,9 +25,11 @@ type prober struct {
 	greeting []byte
 	id       uint32
 	seq      byte
-	files    [][]byte // for the LOCAL INFILE requests to come
-	salt     []byte
-	dialogue []string // of the login
+	// cursorless: the EXECUTE that is answered next asked for no cursor.
+	cursorless bool
+	files      [][]byte // for the LOCAL INFILE requests to come
+	salt       []byte
+	dialogue   []string // of the login
 }
 
 // probeCaps are the flags that each probing client asks for; cases add and take away.
@@ -171,6 +173,7 @@ func (p *prober) write(frames []byte) error {
 func (p *prober) answer(command wire.Command) (lines []string, packets [][]byte, err error) {
 	w := wire.Walker{RowLimit: -1}
 	w.Reset(command, p.caps, p.extended)
+	w.NoCursor = p.cursorless
 	for !w.Done() {
 		// Parts are kept apart: where a long packet is cut must not differ either.
 		frame, err := p.frame()

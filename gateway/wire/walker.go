@@ -92,6 +92,9 @@ type Walker struct {
 	// RowLimit is the number of rows of a result set after which RowLimitReached stops the walk;
 	// negative for none. Reset leaves it as it is, and so does a next result set.
 	RowLimit int64
+	// NoCursor says that the EXECUTE asked for none. Set it after Reset. A stored program's own cursors leave their flag in the status
+	// of answers that hold all their rows.
+	NoCursor bool
 
 	command Command
 	caps    Capability
@@ -383,7 +386,7 @@ func (w *Walker) columnEnd(e *Event, p []byte) error {
 		return w.fault("no EOF packet behind the column definitions")
 	}
 	status := binary.LittleEndian.Uint16(p[eofStatusAt:])
-	if status&StatusCursorExists != 0 && w.command == ComStmtExecute {
+	if w.opened(status) {
 		return w.end(e, p) // the rows come with COM_STMT_FETCH
 	}
 	const outParams = StatusPSOutParams | StatusMoreResults
@@ -392,6 +395,15 @@ func (w *Walker) columnEnd(e *Event, p []byte) error {
 	w.afterColumns()
 	return nil
 }
+
+// opened tells whether the status of an answer to EXECUTE says that its rows wait at a cursor. The results of a CALL, behind which
+// another response always follows, never do.
+func (w *Walker) opened(status uint16) bool {
+	return status&StatusCursorExists != 0 && status&StatusMoreResults == 0 && w.command == ComStmtExecute && !w.NoCursor
+}
+
+// Opened tells whether the response that ended last left a cursor of the statement open.
+func (w *Walker) Opened() bool { return w.opened(w.outcome.Status) }
 
 func (w *Walker) prepareOK(e *Event, p []byte) error {
 	ok, err := ParsePrepareOK(p)

@@ -164,7 +164,7 @@ func TestChangeUser(t *testing.T) {
 		w.as(t, "owner", "myprj").do("SET ProjectProtection = true")
 		w.as(t, "super", "prj2").do("ADD OWNER bob")
 		out := run(t, "", python(t), "testdata/clients/change_user.py", port(w), accounts["alice"], accounts["bob"])
-		for _, part := range []string{"alice may not: 1142", "variable: 1142", "bob is bob@", "variable: None", "bob may", "back to alice: 1142"} {
+		for _, part := range []string{"alice may not: 1142", "variable: 1142", "bob is bob@", "variable: None", "bob may", "back to alice: 1142", "in gbk: (('縗', 'seven'),)", "hidden by gbk: 1142"} {
 			if !strings.Contains(out, part) {
 				t.Errorf("the output lacks %q:\n%s", part, out)
 			}

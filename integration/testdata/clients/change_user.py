@@ -17,10 +17,10 @@ def run(what, sql):
         print(what + ":", e.args[0])
 
 
-def change(user, password, database):
+def change(user, password, database, collation=45):
     """The plugin is unknown on purpose: the warehouse answers with an auth switch and its own salt."""
     c.user, c.password, c.db = user.encode(), password.encode(), database.encode()
-    payload = user.encode() + b"\0" + b"\0" + database.encode() + b"\0" + (45).to_bytes(2, "little") + b"auth_unknown\0"
+    payload = user.encode() + b"\0" + b"\0" + database.encode() + b"\0" + collation.to_bytes(2, "little") + b"auth_unknown\0"
     if c.client_flag & pymysql.constants.CLIENT.CONNECT_ATTRS:
         payload += b"\0"
     c._execute_command(COMMAND.COM_CHANGE_USER, payload)
@@ -47,3 +47,7 @@ run("bob may", "SET ProjectProtection = true")
 run("bob may again", "SET ProjectProtection = false")
 change("alice", alice, "prj2")
 run("back to alice", "SET ProjectProtection = false")
+change("alice", alice, "prj2", 28)  # gbk_chinese_ci: the two bytes are one character, which ends in a backslash
+c.encoding = "gbk"
+run("in gbk", b"SELECT '\xbf\\', v FROM t")
+run("hidden by gbk", b"SELECT '\xbf\\', v FROM myprj.table1 -- '")

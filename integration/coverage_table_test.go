@@ -124,7 +124,7 @@ func (c *coverage) String() string {
 		}
 	}
 	row("other kinds", &rest)
-	row("beside it: statements about rows that a sourced file puts together from a script's variables, half of them for waiting until the process list shows a text", &c.joinedRows)
+	row("beside it: statements about rows that a sourced file puts together from a script's variables; most of those refused wait until the process list shows a text", &c.joinedRows)
 	row("not counted: with tables of engines, or functions, that the server does not have (CONNECT, SPIDER, FEDERATED, MROONGA, ROCKSDB …)", &c.homeless)
 	row("refused by decision: sql_mode ORACLE, MSSQL, DB2 …", &c.foreign)
 	row("refused by decision: text beyond ASCII in sjis, gbk, big5 …, names beyond ASCII in sets other than UTF-8", &c.unlexable)

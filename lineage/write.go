@@ -50,6 +50,9 @@ func (t *tracer) write(schema, name string, c change) {
 		if o.Schema == "mysql" && definitionRows[o.Name] && !c.deletes() {
 			t.opaque("rows of mysql.%s, which define programs past every definition", o.Name)
 		}
+		if reachOf(o.Schema, o.Name) == personal && slices.Contains(c.events, onUpdate) {
+			t.read(Source{Kind: SystemSource, Object: o}) // a row that is changed instead may fail over a key, whose other columns the message shows
+		}
 		t.writes.add(Write{Object: o})
 		t.sink(Sink{Kind: TableSink, Object: o})
 		return

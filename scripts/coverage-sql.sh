@@ -46,7 +46,7 @@ What the server accepts is asked of it, and so is what stands in it:
 - A table whose engine the server does not have (SHOW ENGINES of a server as it starts by itself) cannot stand under
   NO_ENGINE_SUBSTITUTION, and has the server's own engine without it; a loadable function cannot without its library. Statements that
   touch such a table, or call a function that neither the server nor the script before has (1305, 1630), are not counted; a row of the table tells how many.
-- Statements that no file holds, as a sourced file puts them together from a script's variables, stand in a row of their own: half
+- Statements that no file holds, as a sourced file puts them together from a script's variables, stand in a row of their own: most
   of what is refused there waits until the process list shows a text.
 
 TEXT

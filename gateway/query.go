@@ -278,6 +278,7 @@ func (s *Session) settle(ctx context.Context, t *trip, f *flight) {
 	if !e.Diagnostics {
 		s.diagnostics(t, f)
 	}
+	s.writes(f)
 	s.state.modeStale = s.state.modeStale || e.Mode || e.Charset || e.Routine || t.graph.Refused != ""
 	if e.Mode && s.state.reading.Dialect.Flavor == parser.MariaDB {
 		s.state.grammarStale = true // ORACLE and its like

@@ -44,7 +44,8 @@ func (a *answering) failed(buf []byte, at int, e wire.Event) (bool, error) {
 	killed := a.f.killed
 	s.mu.Unlock()
 	syntax := a.o.batch != nil && a.out.code == wire.ErrParse
-	if !killed && !a.f.decision.Guarded && !syntax {
+	hidden := a.f.graph != nil && s.quotes(a.f) || a.f.decision.Guarded
+	if !killed && !hidden && !syntax {
 		return false, nil
 	}
 	if err := a.flush(buf[:at+e.Start]); err != nil {
@@ -57,7 +58,7 @@ func (a *answering) failed(buf []byte, at int, e wire.Event) (bool, error) {
 	s.client.SetSequence(buf[at+e.Start+3])
 	a.window.Consume(at + e.End)
 	switch {
-	case syntax && !killed && !a.f.decision.Guarded:
+	case syntax && !killed && !hidden:
 		err = s.sayError(original.Code, original.State, nearInBatch(original.Message, a.o.batch))
 	case killed:
 		err = s.sayError(1142, "42000", "Sluice stopped this statement: the policy changed while it ran and no longer permits it. SHOW FLOW LOG in the owner's project finds the entry")
@@ -66,7 +67,7 @@ func (a *answering) failed(buf []byte, at int, e wire.Event) (bool, error) {
 		if a.f.graph.Effects.Signals {
 			code, state = 1644, "45000" // a program may have chosen the number: it is data too
 		}
-		err = s.sayError(code, state, "the warehouse's message is withheld by Sluice: the statement reads protected data that "+projectText(a.f.snapshot.ProjectOf(a.f.request.Schema))+" may not see")
+		err = s.sayError(code, state, "the warehouse's message is withheld by Sluice: the statement or its transaction reads protected data that "+projectText(a.f.snapshot.ProjectOf(a.f.request.Schema))+" may not see")
 	}
 	if err == nil {
 		err = errCut

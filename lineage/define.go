@@ -49,14 +49,20 @@ func (t *tracer) define(n ast.StmtNode) bool {
 		}
 	case *ast.AnalyzeTableStmt:
 		for _, name := range n.TableNames {
-			t.structure(name.Schema.O, name.Name.O)
+			if t.b.reading.Dialect.Flavor == parser.TiDB {
+				t.structure(name.Schema.O, name.Name.O)
+			} else {
+				t.inspected(name)
+			}
 		}
 	case *ast.OptimizeTableStmt:
 		for _, name := range n.Tables {
 			t.maintain(name.Schema.O, name.Name.O)
+			t.inspected(name)
 		}
 	case *ast.RepairTableStmt:
 		t.maintain(n.Table.Schema.O, n.Table.Name.O)
+		t.inspected(n.Table)
 	case *ast.LockTablesStmt:
 		for _, l := range n.TableLocks {
 			t.structure(l.Table.Schema.O, l.Table.Name.O)
@@ -359,6 +365,8 @@ func (t *tracer) alterTable(n *ast.AlterTableStmt) {
 		case ast.AlterTableExchangePartition:
 			t.change(schema, name, Ends)
 			t.exchange(o, s.NewTable.Schema.O, s.NewTable.Name.O)
+		case ast.AlterTableCheckPartitions, ast.AlterTableRepairPartition, ast.AlterTableOptimizePartition:
+			t.inspected(n.Table)
 		case ast.AlterTableImportTablespace, ast.AlterTableDiscardTablespace, ast.AlterTableImportPartitionTablespace, ast.AlterTableDiscardPartitionTablespace:
 			t.read(Source{Kind: SystemSource, Name: "ALTER TABLE … TABLESPACE, which takes over or gives up a table's file"})
 			t.sink(Sink{Kind: FileSink, Name: o.String()})
@@ -386,6 +394,12 @@ func (t *tracer) alterTable(n *ast.AlterTableStmt) {
 			}
 		}
 	}
+}
+
+// inspected is a table whose rows are looked at: what is wrong with them is shown, and quotes them.
+func (t *tracer) inspected(n *ast.TableName) {
+	t.readTable(n.Schema.O, n.Name.O)
+	t.sink(Sink{Kind: ResultSink})
 }
 
 // held adds a foreign key that rows are held against when it is added: whether it can be tells about the parent.

@@ -120,6 +120,9 @@ func (t *tracer) withoutTree(st *parser.Statement) {
 		t.dynamicStatement(e)
 	case e.Table != nil:
 		t.createTable(e.Table)
+		if e.Explained {
+			t.sink(Sink{Kind: ResultSink})
+		}
 	case e.Private != "":
 	case st.Kind == "show processlist":
 		t.g.Effects.ProcessList = true

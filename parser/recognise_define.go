@@ -159,6 +159,9 @@ func recogniseAlterTable(s *scan) bool {
 				return false
 			}
 			s.st.Extra.Table.Exchange = &Named{exSchema, ex, ReadWrite}
+		case s.is("CHECK", "PARTITION"), s.is("REPAIR", "PARTITION"), s.is("OPTIMIZE", "PARTITION"), s.is("ANALYZE", "PARTITION"):
+			s.st.Extra.Objects = append(s.st.Extra.Objects, Named{schema, name, Read})
+			s.st.Extra.Explained = true
 		case s.is("TABLESPACE"):
 			s.st.Extra.Private = "ALTER TABLE … TABLESPACE, which takes over or gives up a table's file"
 		case s.is("CONVERT", "TABLE"), s.is("CONVERT", "PARTITION"):

@@ -48,13 +48,13 @@ func recogniseHandler(s *scan) bool {
 // recogniseTableList reads CHECK, CHECKSUM, REPAIR, OPTIMIZE, ANALYZE TABLE t, u …
 func recogniseTableList(s *scan) bool {
 	access := Write
-	if s.is("CHECKSUM") {
-		access = Read
-		s.st.Extra.Explained = true
-	}
-	if s.is("CHECK") || s.is("ANALYZE") || s.is("CACHE") || s.is("LOAD") {
+	switch {
+	case s.is("CACHE"), s.is("LOAD"), s.is("ANALYZE") && s.r.Dialect.Flavor == TiDB:
 		access = Structure
+	case s.is("CHECKSUM"), s.is("CHECK"), s.is("ANALYZE"):
+		access = Read
 	}
+	s.st.Extra.Explained = access != Structure // what is wrong with rows is shown, and quotes them
 	at := s.find("TABLE", "TABLES", "VIEW", "INDEX")
 	if s.is("LOAD", "INDEX", "INTO", "CACHE") {
 		at = 3
@@ -70,6 +70,9 @@ func recogniseTableList(s *scan) bool {
 			return false
 		}
 		s.st.Extra.Objects = append(s.st.Extra.Objects, Named{schema, name, access})
+		if access == Write {
+			s.st.Extra.Objects = append(s.st.Extra.Objects, Named{schema, name, Read})
+		}
 		if comma := s.find(","); comma == s.i || (list && comma > 0) {
 			s.i = comma + 1
 			continue

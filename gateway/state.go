@@ -22,8 +22,8 @@ type state struct {
 	last         *prepared // what EXECUTE(-1) runs
 	named        map[string]*named
 	own          uint32 // last id given to a prepared gateway command
-	// messages and found are the statements that the warehouse's messages and FOUND_ROWS() tell of.
-	messages, found told
+	// messages, found and counted are the statements that the warehouse's messages, FOUND_ROWS() and ROW_COUNT() tell of.
+	messages, found, counted told
 	// uncommitted are those that wrote in the open transaction, on TiDB.
 	uncommitted told
 	// withheld: the last statement was guarded, so its warnings are not shown.
@@ -78,7 +78,7 @@ func (st *state) forgetNamed(name string) {
 // reset forgets what COM_RESET_CONNECTION and COM_CHANGE_USER forget.
 func (st *state) reset() {
 	st.labels.Reset()
-	st.messages, st.found, st.uncommitted = nil, nil, nil
+	st.messages, st.found, st.counted, st.uncommitted = nil, nil, nil, nil
 	st.temporary = nil
 	st.prepared = nil
 	st.last = nil

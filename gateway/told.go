@@ -6,7 +6,7 @@ import (
 )
 
 // told are the statements that something tells of which the warehouse keeps from one statement to the next: its messages,
-// which may hold values, or the number of rows found. What they read is worked out when that is asked for, and judged
+// which may hold values, or the number of rows found or changed. What they read is worked out when that is asked for, and judged
 // then: the session may stand in another project by that time.
 type told []*lineage.Graph
 
@@ -14,6 +14,7 @@ type told []*lineage.Graph
 const (
 	messages  = "diagnostics"
 	foundRows = "found_rows"
+	rowCount  = "row_count"
 )
 
 // maxTold bounds the graphs that are kept; what is older becomes labels.
@@ -61,6 +62,8 @@ func (st *state) recall(g *lineage.Graph) {
 			st.recallAll(&st.messages, messages)
 		case source.Name == foundRows:
 			st.recallAll(&st.found, foundRows)
+		case source.Name == rowCount:
+			st.recallAll(&st.counted, rowCount)
 		}
 	}
 }
@@ -71,6 +74,7 @@ func (s *Session) diagnostics(t *trip, f *flight) {
 	ran := t.succeeded && t.command != wire.ComStmtPrepare
 	used := ran && usesTables(f.graph)
 	s.state.tell(&s.state.found, foundRows, f.graph, ran && f.graph.Kind == "select")
+	s.state.tell(&s.state.counted, rowCount, f.graph, ran)
 	s.state.tell(&s.state.messages, messages, f.graph, used)
 	s.state.withheld = f.decision.Guarded || s.state.withheld && !used
 }

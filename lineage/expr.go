@@ -33,6 +33,8 @@ func (t *tracer) call(n *ast.FuncCallExpr) {
 		return
 	case name == "found_rows":
 		t.carrierSource("found_rows")
+	case name == "row_count":
+		t.carrierSource("row_count")
 	case name == "get_lock", name == "release_lock", name == "release_all_locks":
 		// Every session sees the names of locks, and whether they are free.
 		t.sink(Sink{Kind: FileSink, Name: "the name of a lock"})

@@ -168,6 +168,7 @@ func (t *tracer) finish() *Graph {
 		// Nothing comes to rest, but messages tell about what was read (DO).
 		t.carrierSink("diagnostics")
 	}
+	t.locked()
 	t.sort()
 	if n := len(t.sources.list) * len(t.sinks.list); n > cap(g.Flows) {
 		g.Flows = make([]Flow, 0, n)

@@ -19,6 +19,7 @@ func (t *tracer) under(n ast.Node, direct *cteScope) {
 func (t *tracer) visit(n ast.Node, direct *cteScope) bool {
 	switch n := n.(type) {
 	case *ast.SelectStmt:
+		t.locks = t.locks || n.LockInfo != nil && n.LockInfo.LockType != ast.SelectLockNone
 		t.selectStmt(n, direct)
 		return false
 	case *ast.SetOprStmt:

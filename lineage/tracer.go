@@ -36,6 +36,7 @@ type tracer struct {
 	locals    []string          // that the stored program declares
 	at        *parser.Statement // whose tree is being read; nil for a part of one
 	body      bool              // inside a stored program
+	locks     bool              // rows of what is read are locked
 	branched  bool              // whether what is read runs at all depends on data
 	supposing bool              // inside a definition that is read as if it ran: what it calls may still come
 	counted   *parser.Statement // the query of a view of which only the number of rows is asked

@@ -28,7 +28,10 @@ func nearInBatch(message string, st *parser.Statement) string {
 	return message[:at+6] + quotable(near+st.Rest) + message[end:]
 }
 
+// quotable cuts a quotation where servers cut it. They drop the semicolons and blanks at the end of what a client sends before they
+// read it.
 func quotable(near string) string {
+	near = strings.TrimRight(near, "; \t\r\n\f\v")
 	end := min(len(near), nearLimit)
 	for end > 0 && end < len(near) && !utf8.RuneStart(near[end]) {
 		end--

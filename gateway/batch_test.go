@@ -14,6 +14,7 @@ func TestNearInBatch(t *testing.T) {
 		{"use near 'SELEC' at line 1", "SELEC", "; SELECT 2", "use near 'SELEC; SELECT 2' at line 1"},
 		{"use near '' at line 1", "SELECT", "; SELECT 2", "use near '; SELECT 2' at line 1"},
 		{"use near 'other' at line 1", "SELEC", "; SELECT 2", "use near 'other' at line 1"}, // not from this text
+		{"use near 'BAR' at line 1", "BAR", "; FOO ;\n; ", "use near 'BAR; FOO' at line 1"}, // servers drop what ends a text
 		{"no quotation", "SELEC", "; SELECT 2", "no quotation"},
 		{"use near 'b' at line 1", "a b", long, "use near 'b" + long[:nearLimit-1] + "' at line 1"}, // cut where servers cut
 	} {

@@ -13,7 +13,7 @@ import (
 // to do with the protected one. Beside it, what share is read: a refusal for what a statement touches (logs, other sessions'
 // data, server files, tables outside) is a decision, one for want of reading is not.
 const (
-	goalOfRows     = 0.994 // SELECT, INSERT, UPDATE, DELETE, REPLACE
+	goalOfRows     = 0.995 // SELECT, INSERT, UPDATE, DELETE, REPLACE
 	goalOfAll      = 0.98
 	goalOfReadRows = 0.999
 	goalOfReadAll  = 0.995

@@ -111,6 +111,7 @@ func (t *tracer) change(schema, name string, what Change) Object {
 		t.carrierSink(carrier)
 		return o
 	}
+	t.keepsStatistics(o)
 	if o.Schema != "" {
 		t.depends(Sink{Kind: TableSink, Object: o})
 		if what == Makes && def == nil {

@@ -34,6 +34,7 @@ var sharedSchema = nameSet(`
 	system_variables tables tablespaces table_constraints table_privileges table_statistics thread_pool_groups
 	thread_pool_queues thread_pool_stats thread_pool_waits triggers user_privileges user_statistics views
 	query_response_time wsrep_status wsrep_membership
+	innodb_ft_config
 	profiling innodb_ft_default_stopword rocksdb_cfstats rocksdb_dbstats rocksdb_global_info rocksdb_cf_options rocksdb_ddl rocksdb_index_file_map
 	rocksdb_perf_context rocksdb_perf_context_global rocksdb_compaction_stats
 	periods key_period_usage sequences slave_status optimizer_costs users disks locales catalogs
@@ -114,6 +115,8 @@ var sharedMySQL = map[string]bool{
 	// How replicas are set up, by statements that are refused while anything is protected; hashes of passwords.
 	"slave_master_info": true, "slave_relay_log_info": true, "slave_worker_info": true, "slave_gtid_info": true,
 	"password_reuse_check_history": true,
+	// When backups ran and how; whom the audit plugin watches; which tables are links to other servers.
+	"mariadb_backup_history": true, "server_audit_filters": true, "server_audit_users": true, "spider_tables": true, "spider_link_failed_log": true,
 }
 
 // sharedSys are the views of sys over tables of performance_schema and information_schema that count; the others show

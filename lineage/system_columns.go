@@ -42,9 +42,9 @@ var openColumns = map[string]map[string]bool{
 	"performance_schema.prepared_statements_instances": nameSet(`object_instance_begin statement_id owner_thread_id owner_event_id
 		owner_object_type owner_object_schema owner_object_name`),
 	"performance_schema.user_variables_by_thread":                  nameSet(`thread_id`),
-	"performance_schema.variables_by_thread":                       nameSet(`thread_id`),
-	"performance_schema.replication_applier_status_by_coordinator": nameSet(`channel_name thread_id service_state`),
-	"performance_schema.replication_applier_status_by_worker":      nameSet(`channel_name worker_id thread_id service_state`),
+	"performance_schema.variables_by_thread":                       nameSet(`thread_id variable_name`),
+	"performance_schema.replication_applier_status_by_coordinator": nameSet(`channel_name thread_id service_state name`),
+	"performance_schema.replication_applier_status_by_worker":      nameSet(`channel_name worker_id thread_id service_state name`),
 	"information_schema.query_cache_info":                          nameSet(`statement_schema hits`),
 }
 
@@ -129,7 +129,7 @@ func countsRows(n ast.Node) bool {
 }
 
 // unseenColumns are the places where a column's value does not come out: where an INSERT or UPDATE gives it one, where a
-// DELETE from one table compares it with texts, which only tells how many rows were affected, and where a name behind ORDER
+// DELETE from one table chooses rows by it, which only tells how many rows were affected, and where a name behind ORDER
 // BY is that of an expression.
 func (t *tracer) unseenColumns(n ast.Node) map[*ast.ColumnName]bool {
 	out := map[*ast.ColumnName]bool{}
@@ -157,8 +157,11 @@ func isOneTable(refs *ast.TableRefsClause) bool {
 	return refs != nil && refs.TableRefs != nil && refs.TableRefs.Right == nil
 }
 
-// compared adds the columns that a condition, and those that are joined to it by AND, compares with texts: a number would
-// bring a warning along that shows the column's text.
+// rowNames are the columns that say of what a row is, which is no data: a DELETE may choose by them.
+var rowNames = nameSet("db db_name name table_name column_name index_name server_name type")
+
+// compared adds the columns that a condition, and those that are joined to it by AND, compares with texts, if they say of what
+// a row is: a number would bring a warning along that shows the column's text.
 func compared(e ast.ExprNode, out map[*ast.ColumnName]bool) {
 	switch e := e.(type) {
 	case *ast.ParenthesesExpr:
@@ -167,11 +170,12 @@ func compared(e ast.ExprNode, out map[*ast.ColumnName]bool) {
 		if e.Op == opcode.LogicAnd {
 			compared(e.L, out)
 			compared(e.R, out)
-		} else if column, ok := e.L.(*ast.ColumnNameExpr); ok && (e.Op == opcode.EQ || e.Op == opcode.NE) && parser.IsText(e.R) {
+		} else if column, ok := e.L.(*ast.ColumnNameExpr); ok && (e.Op == opcode.EQ || e.Op == opcode.NE) && rowNames[column.Name.Name.L] && parser.IsText(e.R) {
 			out[column.Name] = true
 		}
 	case *ast.PatternInExpr:
 		column, ok := e.Expr.(*ast.ColumnNameExpr)
+		ok = ok && rowNames[column.Name.Name.L]
 		for _, v := range e.List {
 			ok = ok && parser.IsText(v)
 		}

@@ -165,6 +165,9 @@ func (t *tracer) readTable(schema, name string) {
 			t.look(o)
 			return
 		}
+		if t.statistics(o) {
+			return
+		}
 		t.read(Source{Kind: SystemSource, Object: o})
 		return
 	}

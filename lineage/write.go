@@ -50,8 +50,10 @@ func (t *tracer) write(schema, name string, c change) {
 		if o.Schema == "mysql" && definitionRows[o.Name] && !c.deletes() {
 			t.opaque("rows of mysql.%s, which define programs past every definition", o.Name)
 		}
-		if reachOf(o.Schema, o.Name) == personal && slices.Contains(c.events, onUpdate) {
-			t.read(Source{Kind: SystemSource, Object: o}) // a row that is changed instead may fail over a key, whose other columns the message shows
+		if reachOf(o.Schema, o.Name) == personal && slices.Contains(c.events, onUpdate) && o.Schema != "performance_schema" {
+			// A row that is changed may fail over a key, whose other columns the message shows. performance_schema lets
+			// nothing but switches be changed, which are no keys.
+			t.read(Source{Kind: SystemSource, Object: o})
 		}
 		t.writes.add(Write{Object: o})
 		t.sink(Sink{Kind: TableSink, Object: o})

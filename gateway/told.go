@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"slices"
+
 	"sluice/gateway/wire"
 	"sluice/lineage"
 )
@@ -42,12 +44,16 @@ func (of *told) forget() {
 	*of = (*of)[:0]
 }
 
-// recallAll makes labels of what the statements read.
+// recallAll makes labels of what the statements read: through the views that they read it through, which may be shared, and
+// besides what flowed nowhere.
 func (st *state) recallAll(of *told, carrier string) {
 	for _, g := range *of {
-		st.labels.Hold(carrier, sources(g)...)
+		flowed := sources(g)
+		st.labels.Hold(carrier, flowed...)
 		for _, read := range g.Reads {
-			st.labels.Hold(carrier, lineage.Source{Kind: lineage.TableSource, Object: read})
+			if !slices.ContainsFunc(flowed, func(s lineage.Source) bool { return s.Object == read }) {
+				st.labels.Hold(carrier, lineage.Source{Kind: lineage.TableSource, Object: read})
+			}
 		}
 	}
 	of.forget()

@@ -1,9 +1,11 @@
 package lineage
 
+import "sluice/parser"
+
 // locked adds the tables whose rows a locking read locks: other sessions see which they are (SKIP LOCKED, NOWAIT), and
 // whatever else is read may have chosen them. Tables of one schema alone tell nobody else.
 func (t *tracer) locked() {
-	if st := t.b.statement; !t.locks && (st == nil || st.Kind != "select" || !st.Spells("SHARE", "UPDATE")) {
+	if !t.locks && !spellsLock(t.b.statement) {
 		return
 	}
 	var tables []Object
@@ -21,4 +23,9 @@ func (t *tracer) locked() {
 	for _, o := range tables {
 		t.sink(Sink{Kind: TableSink, Object: o})
 	}
+}
+
+// spellsLock tells whether a query that is not read by its tree alone may lock: clauses are taken out of it.
+func spellsLock(st *parser.Statement) bool {
+	return st != nil && st.Kind == "select" && st.Tier != parser.TierTree && st.Spells("SHARE", "UPDATE")
 }

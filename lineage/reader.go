@@ -257,8 +257,12 @@ const (
 // trace resolves and traces by cat, or by a newer catalog when reading definitions took so long that cat may
 // have become too old on the way.
 func (r *Reader) trace(ctx context.Context, s *Script, i int, sc Scope, cat *catalog.Snapshot) (*Graph, *catalog.Snapshot, error) {
-	for begun, n := time.Now(), 0; n < maxTraces || time.Since(begun) < traceFor; n++ {
+	var begun time.Time
+	for n := 0; n < maxTraces || time.Since(begun) < traceFor; n++ {
 		given := time.Now()
+		if n == 0 {
+			begun = given
+		}
 		b, err := Resolve(ctx, &s.Statements[i], s.Script.Reading, sc, cat)
 		if err != nil {
 			return nil, nil, err

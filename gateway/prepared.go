@@ -159,7 +159,7 @@ func (s *Session) execute(ctx context.Context, packet []byte) error {
 	if err != nil {
 		return s.undefined(ctx, &p.script.Statements[0], err)
 	}
-	t := &trip{statement: &p.script.Statements[0], graph: graph, command: wire.Command(packet[0]), packet: packet}
+	t := &trip{statement: &p.script.Statements[0], graph: graph, command: wire.Command(packet[0]), packet: packet, cursorless: !x.WantsCursor()}
 	if err := s.trip(ctx, t); err != nil {
 		return err
 	}

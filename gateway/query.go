@@ -161,12 +161,14 @@ type trip struct {
 	packet    []byte  // what is sent
 	more      bool    // another statement of the same text follows
 	cursor    *cursor // that a FETCH reads from
-	named     *named  // what a PREPARE names
-	inner     string  // the text that a PREPARE or EXECUTE IMMEDIATE would have run, when it cannot be read
-	succeeded bool
-	outcome   outcome
-	creates   string         // the schema that it creates; "" when that one is there already
-	judged    *lineage.Graph // the graph that was judged: with what its carriers held
+	// cursorless: an EXECUTE that asks for no cursor.
+	cursorless bool
+	named      *named // what a PREPARE names
+	inner      string // the text that a PREPARE or EXECUTE IMMEDIATE would have run, when it cannot be read
+	succeeded  bool
+	outcome    outcome
+	creates    string         // the schema that it creates; "" when that one is there already
+	judged     *lineage.Graph // the graph that was judged: with what its carriers held
 }
 
 // trip decides, records, relays or refuses, and settles.

@@ -57,12 +57,9 @@ const windowed = 32 << 10
 
 // relay is step 7 for a permitted statement: the warehouse's answer, byte for byte.
 func (s *Session) relay(ctx context.Context, t *trip, f *flight) error {
-	o := answerOptions{more: t.more, rowLimit: f.decision.Cap, rowNote: f.decision.DryCap, watch: f.snapshot.Protected()}
+	o := answerOptions{more: t.more, rowLimit: f.decision.Cap, rowNote: f.decision.DryCap, cursorless: t.cursorless, watch: f.snapshot.Protected()}
 	if t.more && t.command == wire.ComQuery {
 		o.batch = t.statement
-	}
-	if x, err := wire.ParseExecute(t.packet); t.command == wire.ComStmtExecute && err == nil {
-		o.cursorless = !x.WantsCursor()
 	}
 	if c := t.cursor; c != nil {
 		o.rowLimit, o.rowNote = c.left(o.rowLimit), c.left(o.rowNote)
@@ -126,7 +123,7 @@ func (s *Session) answer(ctx context.Context, command wire.Command, f *flight, o
 		s.warehouse.KeepFrames(false)
 		a.unhurry()
 		a.window.Release()
-		a.f = nil // an idle session keeps no graph
+		a.f = nil // an idle session keeps nothing of the answer
 	}()
 	for !a.walker.Done() {
 		fresh := len(a.window.Bytes()) == 0

@@ -10,33 +10,29 @@ import (
 
 // Names and texts mean what the warehouse takes them for in every character set of several bytes that it has.
 func TestNamesInWideCharacterSets(t *testing.T) {
-	t.Parallel()
-	for flavor, of := range wideServers {
-		t.Run(flavor.String(), func(t *testing.T) {
-			t.Parallel()
-			w := newWorld(t, of.start(t), "")
-			for _, schema := range []string{"myprj", "prj2"} {
-				w.warehouse.Exec(t, "CREATE TABLE "+schema+".`表` (id INT, `功` VARCHAR(40) CHARACTER SET utf8mb4)", "CREATE TABLE "+schema+".`國功` (id INT, v VARCHAR(40) CHARACTER SET utf8mb4)")
+	onWideServers(t, func(t *testing.T, flavor parser.Flavor, sets []string, server *servers.Server) {
+		w := newWorld(t, server, "")
+		for _, schema := range []string{"myprj", "prj2"} {
+			w.warehouse.Exec(t, "CREATE TABLE "+schema+".`表` (id INT, `功` VARCHAR(40) CHARACTER SET utf8mb4)", "CREATE TABLE "+schema+".`國功` (id INT, v VARCHAR(40) CHARACTER SET utf8mb4)")
+		}
+		w.warehouse.Exec(t, "INSERT INTO myprj.`表` VALUES (1, '"+canary+"')", "INSERT INTO prj2.`表` VALUES (1, '功功')", "INSERT INTO myprj.`國功` VALUES (1, '"+canary+"')")
+		owner := w.as(t, "owner", "myprj")
+		owner.do("SET ProjectProtection = true")
+		for _, charset := range sets {
+			t.Run(charset, func(t *testing.T) { namesIn(t, w, flavor, charset) })
+		}
+		if flavor == parser.TiDB {
+			alice := w.as(t, "alice", "prj2")
+			alice.do("SET NAMES latin1")
+			if rows := alice.do("SELECT `功` FROM 表"); rows[0] != "功功" {
+				t.Errorf("latin1: got %q", rows)
 			}
-			w.warehouse.Exec(t, "INSERT INTO myprj.`表` VALUES (1, '"+canary+"')", "INSERT INTO prj2.`表` VALUES (1, '功功')", "INSERT INTO myprj.`國功` VALUES (1, '"+canary+"')")
-			owner := w.as(t, "owner", "myprj")
-			owner.do("SET ProjectProtection = true")
-			for _, charset := range of.sets {
-				t.Run(charset, func(t *testing.T) { namesIn(t, w, flavor, charset) })
+			if m := alice.refused("SELECT * FROM myprj.表"); !strings.Contains(m, "myprj.表") {
+				t.Error(m)
 			}
-			if flavor == parser.TiDB {
-				alice := w.as(t, "alice", "prj2")
-				alice.do("SET NAMES latin1")
-				if rows := alice.do("SELECT `功` FROM 表"); rows[0] != "功功" {
-					t.Errorf("latin1: got %q", rows)
-				}
-				if m := alice.refused("SELECT * FROM myprj.表"); !strings.Contains(m, "myprj.表") {
-					t.Error(m)
-				}
-				alice.refused("SELECT * FROM myprj.`\xb1\xed`")
-			}
-		})
-	}
+			alice.refused("SELECT * FROM myprj.`\xb1\xed`")
+		}
+	})
 }
 
 func namesIn(t *testing.T, w *world, flavor parser.Flavor, charset string) {
@@ -189,52 +185,48 @@ func TestCommandsInWideCharacterSet(t *testing.T) {
 
 // Clients whose connections are in GBK read, write and are refused as others are.
 func TestClientsInGBK(t *testing.T) {
-	t.Parallel()
-	for flavor, of := range wideServers {
-		t.Run(flavor.String(), func(t *testing.T) {
-			t.Parallel()
-			w := newWorld(t, of.start(t), "")
-			for _, schema := range []string{"myprj", "prj2"} {
-				w.warehouse.Exec(t, "CREATE TABLE "+schema+".`客户` (`名称` VARCHAR(40) CHARACTER SET utf8mb4)")
-			}
-			w.warehouse.Exec(t, "INSERT INTO myprj.`客户` VALUES ('"+canary+"')")
-			w.as(t, "owner", "myprj").do("SET ProjectProtection = true")
-			p, pass := port(w), accounts["alice"]
-			gbk := func(text string) string {
-				sent, _ := parser.Reading{Dialect: parser.Dialect{Flavor: flavor}, Charset: "gbk"}.Encode(text)
-				return sent
-			}
-			check := func(t *testing.T, out string, wanted ...string) {
-				t.Helper()
-				for _, part := range append(wanted, "seven") {
-					if !strings.Contains(out, part) {
-						t.Errorf("the output lacks %q:\n%q", part, out)
-					}
-				}
-				if strings.Contains(out, canary) {
-					t.Errorf("protected data came out:\n%q", out)
+	onWideServers(t, func(t *testing.T, flavor parser.Flavor, _ []string, server *servers.Server) {
+		w := newWorld(t, server, "")
+		for _, schema := range []string{"myprj", "prj2"} {
+			w.warehouse.Exec(t, "CREATE TABLE "+schema+".`客户` (`名称` VARCHAR(40) CHARACTER SET utf8mb4)")
+		}
+		w.warehouse.Exec(t, "INSERT INTO myprj.`客户` VALUES ('"+canary+"')")
+		w.as(t, "owner", "myprj").do("SET ProjectProtection = true")
+		p, pass := port(w), accounts["alice"]
+		gbk := func(text string) string {
+			sent, _ := parser.Reading{Dialect: parser.Dialect{Flavor: flavor}, Charset: "gbk"}.Encode(text)
+			return sent
+		}
+		check := func(t *testing.T, out string, wanted ...string) {
+			t.Helper()
+			for _, part := range append(wanted, "seven") {
+				if !strings.Contains(out, part) {
+					t.Errorf("the output lacks %q:\n%q", part, out)
 				}
 			}
-			script := gbk("INSERT INTO `客户` VALUES ('李四縗');\nSELECT * FROM myprj.`客户`;\nSELECT '縗', v FROM myprj.table1 -- ';\n;\nSELECT `名称`, '縗' FROM 客户 WHERE `名称` LIKE '李%';\nSELECT v FROM t;\n")
-			account := []string{"--default-character-set=gbk", "-h127.0.0.1", "-P" + p, "-ualice", "-p" + pass, "--force", "prj2"}
-			wanted := []string{gbk("myprj.客户"), gbk("李四縗\t縗"), "myprj.table1"}
-			t.Run("mariadb", func(t *testing.T) {
-				out, _ := try(script, need(t, "mariadb"), account...)
-				check(t, out, wanted...)
-			})
-			t.Run("mysql", func(t *testing.T) {
-				out, _ := try(script, servers.MySQLClient(t), append([]string{"--get-server-public-key"}, account...)...)
-				check(t, out, wanted...)
-			})
-			t.Run("PyMySQL", func(t *testing.T) {
-				out := run(t, "", python(t), "testdata/clients/pymysql_gbk.py", p, pass)
-				check(t, out)
-				if strings.Count(out, "refused") != 3 {
-					t.Errorf("%q", out)
-				}
-			})
+			if strings.Contains(out, canary) {
+				t.Errorf("protected data came out:\n%q", out)
+			}
+		}
+		script := gbk("INSERT INTO `客户` VALUES ('李四縗');\nSELECT * FROM myprj.`客户`;\nSELECT '縗', v FROM myprj.table1 -- ';\n;\nSELECT `名称`, '縗' FROM 客户 WHERE `名称` LIKE '李%';\nSELECT v FROM t;\n")
+		account := []string{"--default-character-set=gbk", "-h127.0.0.1", "-P" + p, "-ualice", "-p" + pass, "--force", "prj2"}
+		wanted := []string{gbk("myprj.客户"), gbk("李四縗\t縗"), "myprj.table1"}
+		t.Run("mariadb", func(t *testing.T) {
+			out, _ := try(script, need(t, "mariadb"), account...)
+			check(t, out, wanted...)
 		})
-	}
+		t.Run("mysql", func(t *testing.T) {
+			out, _ := try(script, servers.MySQLClient(t), append([]string{"--get-server-public-key"}, account...)...)
+			check(t, out, wanted...)
+		})
+		t.Run("PyMySQL", func(t *testing.T) {
+			out := run(t, "", python(t), "testdata/clients/pymysql_gbk.py", p, pass)
+			check(t, out)
+			if strings.Count(out, "refused") != 3 {
+				t.Errorf("%q", out)
+			}
+		})
+	})
 }
 
 // A program is read by the set that it was made in; what its conversion may have hidden is not read through.

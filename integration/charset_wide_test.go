@@ -21,61 +21,67 @@ var wideServers = map[parser.Flavor]struct {
 	parser.TiDB:    {servers.TiDB, []string{"gbk"}},
 }
 
+// onWideServers runs a test on each server that knows such sets, side by side.
+func onWideServers(t *testing.T, run func(t *testing.T, flavor parser.Flavor, sets []string, server *servers.Server)) {
+	t.Parallel()
+	for flavor, of := range wideServers {
+		t.Run(flavor.String(), func(t *testing.T) {
+			t.Parallel()
+			run(t, flavor, of.sets, of.start(t))
+		})
+	}
+}
+
 // The tables of characters are the servers' own: every character that is read in a name is what the server takes it for, in quotes and
 // without, and is spelt as the server spells it.
 func TestWideCharacterSets(t *testing.T) {
-	t.Parallel()
-	for flavor, w := range wideServers {
-		t.Run(flavor.String(), func(t *testing.T) {
-			t.Parallel()
-			server := w.start(t)
-			server.Prepare(t)
-			fill(t, server, "127.0.0.1")
-			direct := dialAs(t, server.Addr, "alice", "prj2")
-			for _, charset := range w.sets {
-				r := parser.Reading{Dialect: parser.Dialect{Flavor: flavor, Version: 101100}, Charset: charset}
-				direct.do("SET NAMES " + charset)
-				direct.do("SET character_set_results = utf8mb4")
-				var known, bare []string
-				for _, code := range wideCodes(charset) {
-					if text, ok := r.Decode(code); ok && len([]rune(text)) == 1 {
-						known = append(known, code)
-						if back, ok := r.Encode(text); !ok || back != code {
-							t.Errorf("%v %s %X: %q is spelt %X, %v", flavor, charset, code, text, back, ok)
-						}
-						if script, err := parser.ParseSent("SELECT 1 AS a"+code, r); err == nil && len(script.Statements) == 1 {
-							bare = append(bare, code)
-						}
+	onWideServers(t, func(t *testing.T, flavor parser.Flavor, sets []string, server *servers.Server) {
+		server.Prepare(t)
+		fill(t, server, "127.0.0.1")
+		direct := dialAs(t, server.Addr, "alice", "prj2")
+		for _, charset := range sets {
+			r := parser.Reading{Dialect: parser.Dialect{Flavor: flavor, Version: 101100}, Charset: charset}
+			direct.do("SET NAMES " + charset)
+			direct.do("SET character_set_results = utf8mb4")
+			var known, bare []string
+			for _, code := range wideCodes(charset) {
+				if text, ok := r.Decode(code); ok && len([]rune(text)) == 1 {
+					known = append(known, code)
+					if back, ok := r.Encode(text); !ok || back != code {
+						t.Errorf("%v %s %X: %q is spelt %X, %v", flavor, charset, code, text, back, ok)
 					}
-				}
-				for _, quote := range []string{"`", ""} {
-					codes := known
-					if quote == "" {
-						codes = bare
-					}
-					for len(codes) > 0 {
-						n := min(len(codes), 800)
-						compareLabels(t, direct, r, quote, codes[:n])
-						codes = codes[n:]
-					}
-				}
-				t.Logf("%s: %d characters, %d of them in names without quotes", charset, len(known), len(bare))
-				if len(known) < 6900 || len(bare) < 4800 {
-					t.Errorf("%s: %d characters, %d without quotes: too few were compared", charset, len(known), len(bare))
-				}
-				if flavor == parser.TiDB {
-					continue
-				}
-				for from := 0; from < len(known); from += 800 { // what a value becomes that is put into the set
-					codes := known[from:min(from+800, len(known))]
-					text, _ := r.Decode(strings.Join(codes, ""))
-					if said := direct.do(fmt.Sprintf("SELECT HEX(CONVERT(_utf8mb4 x'%X' USING %s))", text, charset))[0]; said != fmt.Sprintf("%X", strings.Join(codes, "")) {
-						t.Errorf("%v %s: the characters from %X on are spelt otherwise", flavor, charset, codes[0])
+					if script, err := parser.ParseSent("SELECT 1 AS a"+code, r); err == nil && len(script.Statements) == 1 {
+						bare = append(bare, code)
 					}
 				}
 			}
-		})
-	}
+			for _, quote := range []string{"`", ""} {
+				codes := known
+				if quote == "" {
+					codes = bare
+				}
+				for len(codes) > 0 {
+					n := min(len(codes), 800)
+					compareLabels(t, direct, r, quote, codes[:n])
+					codes = codes[n:]
+				}
+			}
+			t.Logf("%s: %d characters, %d of them in names without quotes", charset, len(known), len(bare))
+			if len(known) < 6900 || len(bare) < 4800 {
+				t.Errorf("%s: %d characters, %d without quotes: too few were compared", charset, len(known), len(bare))
+			}
+			if flavor == parser.TiDB {
+				continue
+			}
+			for from := 0; from < len(known); from += 800 { // what a value becomes that is put into the set
+				codes := known[from:min(from+800, len(known))]
+				text, _ := r.Decode(strings.Join(codes, ""))
+				if said := direct.do(fmt.Sprintf("SELECT HEX(CONVERT(_utf8mb4 x'%X' USING %s))", text, charset))[0]; said != fmt.Sprintf("%X", strings.Join(codes, "")) {
+					t.Errorf("%v %s: the characters from %X on are spelt otherwise", flavor, charset, codes[0])
+				}
+			}
+		}
+	})
 }
 
 // compareLabels asks the server what it takes each of the characters for in a name.
@@ -119,57 +125,52 @@ func wideCodes(charset string) (codes []string) {
 // A text is walked as the server walks it, whatever two bytes beyond ASCII stand before a quote or a backslash: it has as many columns,
 // or is an error to both. SLUICE_LEXER=1 asks for every pair of bytes.
 func TestWideWalk(t *testing.T) {
-	t.Parallel()
 	forms := []string{`SELECT HEX('%s\'),(2),HEX(' ')`, `SELECT HEX("%s\"),(2),HEX(" ")`, "SELECT 1 AS `%s``,2 AS ` `", "SELECT 1 AS `%s`,2 AS ` `", `SELECT HEX('%s'),2`,
 		`SELECT HEX('\%s\'),(2),HEX(' ')`, `SELECT HEX('\%s'),2`, "SELECT 1 AS a%s,2 AS ` `", "SELECT 1 AS a%s` `,2", "SELECT 1 /*%s*/,2", "SELECT 1 -- %s\n,2", "SELECT /*!1 AS a%s*/,2", `SELECT /*!HEX('%s\'),(2),HEX(' ')*/`}
-	for flavor, w := range wideServers {
-		t.Run(flavor.String(), func(t *testing.T) {
-			t.Parallel()
-			server := w.start(t)
-			server.Prepare(t)
-			fill(t, server, "127.0.0.1")
-			direct := dialAs(t, server.Addr, "alice", "prj2")
-			direct.do("SET sql_mode = ''")
-			version := direct.do("SELECT VERSION()")[0]
-			for _, charset := range w.sets {
-				r := parser.Reading{Dialect: parser.ParseVersion(version), Charset: charset}
-				direct.do("SET NAMES " + charset)
-				direct.do("SET character_set_results = utf8mb4")
-				asked, both := 0, 0
-				for a := 0x80; a < 0x100; a++ {
-					for b := 0x20; b < 0x100; b++ {
-						if b == '|' || os.Getenv("SLUICE_LEXER") == "" && (a*7+b*3)%61 != 0 && b != '\\' && b != '`' { // '|' parts labels here
+	onWideServers(t, func(t *testing.T, flavor parser.Flavor, sets []string, server *servers.Server) {
+		server.Prepare(t)
+		fill(t, server, "127.0.0.1")
+		direct := dialAs(t, server.Addr, "alice", "prj2")
+		direct.do("SET sql_mode = ''")
+		version := direct.do("SELECT VERSION()")[0]
+		for _, charset := range sets {
+			r := parser.Reading{Dialect: parser.ParseVersion(version), Charset: charset}
+			direct.do("SET NAMES " + charset)
+			direct.do("SET character_set_results = utf8mb4")
+			asked, both := 0, 0
+			for a := 0x80; a < 0x100; a++ {
+				for b := 0x20; b < 0x100; b++ {
+					if b == '|' || os.Getenv("SLUICE_LEXER") == "" && (a*7+b*3)%61 != 0 && b != '\\' && b != '`' { // '|' parts labels here
+						continue
+					}
+					for _, form := range forms {
+						text := fmt.Sprintf(form, string([]byte{byte(a), byte(b)}))
+						read := columnsRead(text, r)
+						if read == unread {
 							continue
 						}
-						for _, form := range forms {
-							text := fmt.Sprintf(form, string([]byte{byte(a), byte(b)}))
-							read := columnsRead(text, r)
-							if read == unread {
-								continue
-							}
-							asked++
-							said, err := direct.tryNamed(text)
-							n := 0
-							if err == nil {
-								n = strings.Count(said[0], "|") + 1
-								both++
-							}
-							if read != n && !(n == 0 && invalidText(err)) {
-								t.Errorf("%v %s %q: read as %d columns, the server gives %d, %v", flavor, charset, text, read, n, err)
-							}
+						asked++
+						said, err := direct.tryNamed(text)
+						n := 0
+						if err == nil {
+							n = strings.Count(said[0], "|") + 1
+							both++
+						}
+						if read != n && !(n == 0 && invalidText(err)) {
+							t.Errorf("%v %s %q: read as %d columns, the server gives %d, %v", flavor, charset, text, read, n, err)
 						}
 					}
 				}
-				t.Logf("%s: %d texts, %d of them run", charset, asked, both)
-				if both < 1000 || asked-both < 100 {
-					t.Errorf("%s: %d texts, %d of them run: too few", charset, asked, both)
-				}
-				if t.Failed() {
-					return
-				}
 			}
-		})
-	}
+			t.Logf("%s: %d texts, %d of them run", charset, asked, both)
+			if both < 1000 || asked-both < 100 {
+				t.Errorf("%s: %d texts, %d of them run: too few", charset, asked, both)
+			}
+			if t.Failed() {
+				return
+			}
+		}
+	})
 }
 
 // unread is a text that is refused for what cannot be read in it.

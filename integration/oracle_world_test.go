@@ -294,6 +294,19 @@ func (w *oracleWorld) trace(text string, temporary map[lineage.Object]bool) (g *
 	return g, ""
 }
 
+// statement gives the n-th statement, in a schema of its own, with its graph; nil if that is none to compare, which is an error.
+func (w *oracleWorld) statement(g *generator, n int, temporary map[lineage.Object]bool) (text string, graph *lineage.Graph) {
+	w.t.Helper()
+	w.use(g.one("oa", "ob", "oc"))
+	g.schema = w.schema
+	text = g.statement()
+	graph, reason := w.trace(text, temporary)
+	if graph == nil {
+		w.t.Errorf("statement %d in %s is not understood: %s\n%s", n, w.schema, reason, text)
+	}
+	return text, graph
+}
+
 // use makes a schema current in the session and for the traces.
 func (w *oracleWorld) use(schema string) {
 	if schema != w.schema {

@@ -18,7 +18,7 @@ var columnStatistics = Object{"mysql", "column_stats"}
 // a second table and HAVING would.
 func (t *tracer) statistics(o Object) bool {
 	st := t.at
-	if o != columnStatistics || st == nil || st != t.b.statement || t.body || st.Tier != parser.TierTree {
+	if o != columnStatistics || t.b.reading.Dialect.Flavor != parser.MariaDB || st == nil || st != t.b.statement || t.body || st.Tier != parser.TierTree {
 		return false
 	}
 	n, ok := st.Node.(*ast.SelectStmt)

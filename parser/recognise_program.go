@@ -288,7 +288,9 @@ func (b *bodyReader) branches() {
 	case at(b.i, "IF", "CASE", "WHILE", "LOOP", "REPEAT", "FOR"):
 		b.inside++
 	case at(b.i, "END") && at(b.i+1, "IF", "CASE", "WHILE", "LOOP", "REPEAT", "FOR"):
-		b.inside--
+		if b.inside--; b.inside < 0 { // it closes what was not seen to open
+			b.inside, b.leapt = 0, true
+		}
 	case at(b.i, "LEAVE", "ITERATE", "EXIT", "CONTINUE", "GOTO", "RETURN", "SIGNAL", "RESIGNAL"):
 		b.leapt = b.leapt || b.inside > 0
 	case at(b.i, "DECLARE") && (at(b.i+1, "HANDLER") || at(b.i+2, "HANDLER")):

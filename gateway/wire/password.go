@@ -92,9 +92,13 @@ func parsePublicKey(der []byte) (*rsa.PublicKey, error) {
 // DecryptPassword is the server's part of the same exchange. The result ends with the closing
 // zero; the caller clears it. An error does not tell why the bytes were no password.
 func DecryptPassword(encrypted, salt []byte, key *rsa.PrivateKey) ([]byte, error) {
+	notOurs := errors.New("decrypt the password: not encrypted for this key")
+	if len(encrypted) != key.Size() { // servers take no other length, and Go takes a shorter one for the same number
+		return nil, notOurs
+	}
 	masked, err := rsa.DecryptOAEP(sha1.New(), nil, key, encrypted, nil)
 	if err != nil {
-		return nil, errors.New("decrypt the password: not encrypted for this key")
+		return nil, notOurs
 	}
 	defer clear(masked)
 	password, err := maskPassword(masked, salt)

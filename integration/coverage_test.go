@@ -33,7 +33,6 @@ func TestCoverage(t *testing.T) {
 	if len(cases) == 0 {
 		t.Fatalf("%s holds no statement", dir)
 	}
-	println("CASES", len(cases))
 	judged := judgeAll(t, servers.MariaDB(t), cases)
 	table := newCoverage(judged)
 	t.Logf("\n%s", table)

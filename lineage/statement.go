@@ -40,6 +40,7 @@ func (t *tracer) statement(st *parser.Statement) {
 // extras adds what recognisers found beside the tree.
 func (t *tracer) extras(st *parser.Statement) {
 	e := &st.Extra
+	t.locks = t.locks || e.Locks
 	for _, n := range e.More {
 		t.expr(n)
 	}

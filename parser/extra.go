@@ -44,6 +44,8 @@ type Extra struct {
 	Kill *Killed
 	// Locals are the names of parameters and local variables that a body declares, lower case.
 	Locals []string
+	// Locks: a locking clause was cut out, so that rows of what the statement reads are locked.
+	Locks bool
 	// SessionState: settings that the statement may change for itself or for the session
 	// (SET STATEMENT sql_mode=…), lower-case names.
 	Settings []string

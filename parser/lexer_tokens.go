@@ -97,7 +97,7 @@ func (l *lexer) number() error {
 			}
 			return l.word()
 		}
-		if c == '.' && n > 0 && !digitsBefore(l.in[l.pos:l.pos+n]) {
+		if c == '.' && n > 0 && (!digitsBefore(l.in[l.pos:l.pos+n]) || l.peek(n+1) == '.' && l.r.Dialect.Flavor == MariaDB) { // 0..n
 			break
 		}
 		n++

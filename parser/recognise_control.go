@@ -83,11 +83,11 @@ func recogniseSignal(s *scan) bool {
 	}
 	for _, t := range s.st.Tokens {
 		if t.Kind == UserVariable {
-			node, ok := s.expression(t.text(s.st.Text))
+			nodes, ok := s.expression(t.text(s.st.Text))
 			if !ok {
 				return false
 			}
-			s.st.Extra.More = append(s.st.Extra.More, node)
+			s.st.Extra.More = append(s.st.Extra.More, nodes...)
 		}
 	}
 	s.st.Extra.Explained = true

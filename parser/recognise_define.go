@@ -253,13 +253,11 @@ func recogniseSet(s *scan) bool {
 		if end < 0 {
 			end = s.last()
 		}
-		node, ok := s.expression(s.text(s.i, end))
+		nodes, ok := s.expression(s.text(s.i, end))
 		if !ok && end != s.i+1 {
 			return false
 		}
-		if ok {
-			s.st.Extra.More = append(s.st.Extra.More, node)
-		}
+		s.st.Extra.More = append(s.st.Extra.More, nodes...)
 		lower := strings.ToLower(target)
 		global = global || strings.HasPrefix(lower, "@@global.") || strings.HasPrefix(lower, "@@persist")
 		v := Variable{Global: global, Name: strings.ToLower(strings.TrimPrefix(target, "@")), User: strings.HasPrefix(target, "@") && !strings.HasPrefix(target, "@@")}

@@ -57,12 +57,6 @@ func (w *rewriter) dialect(i int) int {
 		w.put(i, i+2, "AVG(")
 	case w.is("CYCLE") && i > 0 && w.find("RESTRICT") > i:
 		return w.cut(i, w.at(i).find("RESTRICT")+1)
-	case w.is("MODE", "SKIP", "LOCKED"), w.is("MODE", "NOWAIT"):
-		w.drop(i+1, i+2)
-		if w.is("MODE", "SKIP", "LOCKED") {
-			w.edits[len(w.edits)-1].to++
-		}
-		return w.edits[len(w.edits)-1].to
 	case w.is("ESCAPE") && i > 0 && (w.kind(i+1) == String || w.kind(i+1) == UserVariable || w.kind(i+1) == Parameter):
 		return w.cut(i, i+2)
 	case w.is("ESCAPE", "(") && i > 0:

@@ -20,10 +20,8 @@ func (s *scan) evaluates(expression string) bool {
 	if expression == "" {
 		return true
 	}
-	node, ok := s.expression(expression)
-	if ok {
-		s.st.Extra.More = append(s.st.Extra.More, node)
-	}
+	nodes, ok := s.expression(expression)
+	s.st.Extra.More = append(s.st.Extra.More, nodes...)
 	return ok
 }
 
@@ -96,11 +94,11 @@ func using(s *scan, d *Dynamic) bool {
 		text := s.text(s.i, end)
 		d.Using = append(d.Using, text)
 		if !(end == s.i+1 && (s.is("DEFAULT") || s.is("IGNORE"))) {
-			node, ok := s.expression(text)
+			nodes, ok := s.expression(text)
 			if !ok {
 				return false
 			}
-			s.st.Extra.More = append(s.st.Extra.More, node)
+			s.st.Extra.More = append(s.st.Extra.More, nodes...)
 		}
 		if s.i = end; s.is(",") {
 			s.i++

@@ -76,9 +76,33 @@ func recogniseAnalyze(s *scan) bool {
 	return explained(s)
 }
 
+// staysSo tells whether a text that is run under the settings which end before token end means the same under them: one
+// that stands there means the same in every sql_mode but those of another grammar.
+func (s *scan) staysSo(in *Statement, settings []string, end int) bool {
+	for _, name := range settings {
+		switch {
+		case strings.HasPrefix(name, "character_set"), strings.HasPrefix(name, "collation"):
+			return false
+		case name != "sql_mode":
+			continue
+		}
+		if len(settings) != 1 || s.st.Tokens[end-1].Kind != String || end != 5 { // SET STATEMENT sql_mode = '…'
+			return false
+		}
+		mode := unquote(s.text(end-1, end))
+		if ParseMode(mode)&ForeignGrammar != 0 || strings.ContainsAny(mode, `0123456789\`) || !ModeFree(in.Text) {
+			return false
+		}
+		if d := in.Extra.Dynamic; d != nil && (d.Verb == "execute" || d.Expression != "" || !ModeFree(d.Text)) {
+			return false
+		}
+	}
+	return true
+}
+
 // recogniseSetStatement reads MariaDB's SET STATEMENT name=value,… FOR statement.
 func recogniseSetStatement(s *scan) bool {
-	if !s.accept("SET", "STATEMENT") {
+	if s.r.Dialect.Flavor != MariaDB || !s.accept("SET", "STATEMENT") {
 		return false
 	}
 	end := s.find("FOR")
@@ -101,11 +125,11 @@ func recogniseSetStatement(s *scan) bool {
 		}
 		text := s.text(from, comma)
 		if s.st.Tokens[from].Kind != Word || comma > from+1 {
-			node, ok := s.expression(text)
+			nodes, ok := s.expression(text)
 			if !ok {
 				return false
 			}
-			more = append(more, node)
+			more = append(more, nodes...)
 		}
 		s.i = comma + 1
 	}
@@ -115,11 +139,8 @@ func recogniseSetStatement(s *scan) bool {
 		return false
 	}
 	// The rest stands in the same text and was read with it; a text that it runs would be read under the new rules.
-	runs := in.Extra.Dynamic != nil || in.Extra.Program != nil
-	for _, name := range settings {
-		if runs && (name == "sql_mode" || strings.HasPrefix(name, "character_set") || strings.HasPrefix(name, "collation")) {
-			return false
-		}
+	if runs := in.Extra.Dynamic != nil || in.Extra.Program != nil; runs && !s.staysSo(in, settings, end) {
+		return false
 	}
 	if !s.st.adopt(in) {
 		return false

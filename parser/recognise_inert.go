@@ -39,18 +39,18 @@ func (s *scan) inert(from, to int) (k kept, ok bool) {
 			k.objects = append(k.objects, Named{schema, name, ReadWrite})
 			i = at.i - 1
 		case t.Kind == UserVariable && !s.isHost(i):
-			node, read := s.expression(t.text(s.st.Text))
+			nodes, read := s.expression(t.text(s.st.Text))
 			if !read {
 				return k, false
 			}
-			k.more = append(k.more, node)
+			k.more = append(k.more, nodes...)
 		case t.isName() && is(i+1, "(") && s.calls(i):
 			end := s.closing(i+1, to)
-			node, read := s.expression(s.text(s.qualified(i), end))
+			nodes, read := s.expression(s.text(s.qualified(i), end))
 			if !read || end < 0 {
 				return k, false
 			}
-			k.more = append(k.more, node)
+			k.more = append(k.more, nodes...)
 			i = end - 1
 		}
 	}

@@ -16,10 +16,17 @@ func (w *rewriter) newer(i int) int {
 		w.derivedColumns(i)
 	case w.is("MATCH"):
 		return w.match(i)
+	case i == 1 && w.begins("CALL") && w.kind(i) == Word:
+		w.put(i, i+1, ident(w.text(i, i+1))) // a keyword of the tree parser's
+	case w.is("NOT", "LIKE") && w.compares(i+1):
+		w.put(i, i+2, "<>")
+		return i + 2
+	case w.is("LIKE") && w.compares(i):
+		w.put(i, i+1, "=") // what stands behind it may be computed: 2 LIKE 4 >> 1
 	case w.is("SOUNDS", "LIKE"):
 		w.put(i, i+2, "=")
 		return i + 2
-	case w.is("FOR", "UPDATE"), w.is("FOR", "SHARE"):
+	case w.is("FOR", "UPDATE"), w.is("FOR", "SHARE"), w.is("LOCK", "IN", "SHARE", "MODE"):
 		return w.locking(i)
 	case w.is("JSON_VALUE", "("):
 		w.jsonValue(i)
@@ -110,27 +117,46 @@ func (w *rewriter) match(i int) int {
 	return against
 }
 
-// locking drops a locking clause that another one follows: which rows are locked moves no data.
+// locking cuts a locking clause: which rows are locked moves no data of theirs. That any are is kept. The tree parser reads one,
+// and none behind a query in parentheses.
 func (w *rewriter) locking(i int) int {
-	w.i = i + 2
-	if w.accept("OF") {
-		for {
+	if !w.queries() {
+		return i + 1
+	}
+	w.i = i
+	if !w.accept("LOCK", "IN", "SHARE", "MODE") {
+		w.i = i + 2
+		for of := w.accept("OF"); of; of = w.accept(",") {
 			if _, _, ok := w.name(); !ok {
 				return i + 1
 			}
-			if !w.accept(",") {
-				break
-			}
 		}
 	}
-	if !w.accept("NOWAIT") {
-		w.accept("SKIP", "LOCKED")
+	switch {
+	case w.accept("NOWAIT"), w.accept("SKIP", "LOCKED"):
+	case w.is("WAIT") && w.kind(w.i+1) == Number:
+		w.i += 2
 	}
 	end := w.i
-	if w.is("FOR", "UPDATE") || w.is("FOR", "SHARE") {
-		w.drop(i, end)
-	}
+	w.drop(i, end)
+	w.extra.Locks = true
 	return max(end, i+1)
+}
+
+// queries tells whether the statement is one whose queries may lock.
+func (w *rewriter) queries() bool {
+	for _, verb := range []string{"SELECT", "(", "WITH", "TABLE", "VALUES", "INSERT", "REPLACE", "CREATE", "UPDATE", "DELETE", "DO"} {
+		if w.begins(verb) {
+			return true
+		}
+	}
+	return false
+}
+
+// compares tells the LIKE between two values from those of SHOW and CREATE TABLE.
+func (w *rewriter) compares(i int) bool {
+	w.looked += i
+	return !w.begins("SHOW") && w.has(0, i, "SELECT", "DO", "UPDATE", "DELETE", "VALUES")
 }
 
 // level goes over the tokens of a stretch that stand in no parentheses which open in it. Each is the current one.
@@ -194,11 +220,11 @@ func (w *rewriter) qualify(i int) int {
 			break
 		}
 	}
-	node, ok := w.expression(w.text(i+1, end))
+	nodes, ok := w.expression(w.text(i+1, end))
 	if !ok {
 		return i + 1 // a name
 	}
-	w.extra.More = append(w.extra.More, node)
+	w.extra.More = append(w.extra.More, nodes...)
 	w.drop(i, end)
 	return end
 }
@@ -209,13 +235,18 @@ func (w *rewriter) limit(i int) int {
 		return i + 1
 	}
 	for j := i + 1; ; j += 2 {
-		if w.kind(j) == Word {
-			node, ok := w.expression(w.text(j, j+1))
+		if k := w.kind(j); k == Word || k == QuotedName {
+			end := j + 1
+			for w.at(end).is(".") && end+1 < len(w.st.Tokens) && w.st.Tokens[end+1].isName() { // a field of a ROW
+				end += 2
+			}
+			nodes, ok := w.expression(w.text(j, end))
 			if !ok {
 				return i + 1
 			}
-			w.extra.More = append(w.extra.More, node)
-			w.put(j, j+1, "1")
+			w.extra.More = append(w.extra.More, nodes...)
+			w.put(j, end, "1")
+			j = end - 1
 		}
 		if !w.at(j+1).is(",") && !w.at(j+1).is("OFFSET") {
 			return j + 1
@@ -260,12 +291,12 @@ func (w *rewriter) fromNothing(i int) {
 // assigns keeps @v := value where it is part of a larger expression, which the tree parser does not read, as an
 // assignment beside the tree.
 func (w *rewriter) assigns(i int) {
-	node, ok := w.expression(w.text(i-1, i) + " := 0")
+	nodes, ok := w.expression(w.text(i-1, i) + " := 0")
 	if !ok {
 		w.bad = true
 		return
 	}
-	w.extra.More = append(w.extra.More, node)
+	w.extra.More = append(w.extra.More, nodes...)
 	w.put(i, i+1, "=")
 }
 

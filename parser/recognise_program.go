@@ -151,7 +151,7 @@ func (s *scan) bodyBegins() bool {
 	if s.is("SET") && (prev.is(s.st.Text, "CHARACTER") || prev.is(s.st.Text, "CHAR") || prev.is(s.st.Text, "RETURNS")) || s.is("SQL") || prev.is(s.st.Text, "CONTAINS") || prev.is(s.st.Text, "READS") || prev.is(s.st.Text, "MODIFIES") {
 		return false
 	}
-	return bodyWords[strings.ToUpper(t.text(s.st.Text))]
+	return bodyWords[strings.ToUpper(t.text(s.st.Text))] || s.is("(") && s.st.Extra.Program.Kind == "procedure" // (SELECT …) UNION …
 }
 
 var bodyWords = map[string]bool{
@@ -382,14 +382,15 @@ func (b *bodyReader) evaluate(text, kind string) {
 		return
 	}
 	st := Statement{Text: text, Kind: kind, Tier: TierTree}
-	node, ok := b.expression(text)
-	if !ok {
+	nodes, ok := b.expression(text)
+	if ok {
+		st.Node, st.Extra.More = nodes[0], nodes[1:]
+	} else {
 		if l, err := lex(text, b.r); err == nil {
 			st.Tokens = l.tokens
 		}
 		st.Tier, st.Unparsed = TierTokens, "an expression of a stored program that cannot be read"
 	}
-	st.Node = node
 	b.out = append(b.out, st)
 }
 
@@ -469,9 +470,11 @@ func (b *bodyReader) forLoop() {
 	end := b.until("DO", "LOOP")
 	text := b.text(b.i, end)
 	b.i = end + 1
-	if in, ok := b.inner(strings.Trim(text, "()")); ok && strings.HasPrefix(text, "(") {
-		b.out = append(b.out, *in)
-		return
+	if strings.HasPrefix(text, "(") {
+		if in, ok := b.inner(text); ok && in.Kind == "select" && in.Tier != TierTokens {
+			b.out = append(b.out, *in)
+			return
+		}
 	}
 	for part := range strings.SplitSeq(text, "..") {
 		b.evaluate(strings.TrimSpace(part), "expression")

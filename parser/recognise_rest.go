@@ -130,7 +130,7 @@ func (w *rewriter) token(i int) int {
 		w.drop(i, i+1)
 	case w.is("PREVIOUS", "VALUE", "FOR"):
 		return w.previousValue(i)
-	case w.is("VALUE", "(") && w.inInsert() && w.has(0, i, "DUPLICATE"):
+	case w.is("VALUE", "(") && (w.has(0, i, "DUPLICATE") || !w.inInsert()):
 		w.put(i, i+1, "VALUES")
 	case w.is("BEFORE", "SYSTEM_TIME") && !w.has(i, w.last(), "SELECT"):
 		w.drop(i, w.last())
@@ -173,8 +173,12 @@ func (w *rewriter) isTargetInto(i int) bool {
 	if i == 0 || w.at(i+1).is("TABLE") {
 		return true
 	}
+	before := i - 1
+	for before > 0 && w.kind(before) == Hint {
+		before--
+	}
 	for _, verb := range []string{"INSERT", "REPLACE", "IGNORE", "LOW_PRIORITY", "HIGH_PRIORITY", "DELAYED", "MERGE", "IMPORT"} {
-		if w.at(i - 1).is(verb) {
+		if w.at(before).is(verb) {
 			return true
 		}
 	}
@@ -202,8 +206,13 @@ func (w *rewriter) into(i int) int {
 		if t.Kind != UserVariable && !t.isName() {
 			return i + 1
 		}
-		w.extra.Into = append(w.extra.Into, Variable{Name: t.variable(w.st.Text), User: t.Kind == UserVariable})
+		into := Variable{Name: t.variable(w.st.Text), User: t.Kind == UserVariable}
 		w.i++
+		if !into.User && w.is(".") && w.i+1 < len(w.st.Tokens) && w.st.Tokens[w.i+1].isName() { // a field of a ROW
+			into.Name += "." + w.st.Tokens[w.i+1].variable(w.st.Text)
+			w.i += 2
+		}
+		w.extra.Into = append(w.extra.Into, into)
 		if w.is(",") {
 			w.i++
 			continue

@@ -26,11 +26,11 @@ func recogniseHandler(s *scan) bool {
 		end := s.last()
 		if w := s.find("WHERE"); w >= 0 {
 			limit := s.lastBefore(w+1, "LIMIT")
-			node, ok := s.expression(s.text(w+1, limit))
+			nodes, ok := s.expression(s.text(w+1, limit))
 			if !ok || !s.left(limit, end) {
 				return false
 			}
-			s.st.Extra.More = append(s.st.Extra.More, node)
+			s.st.Extra.More = append(s.st.Extra.More, nodes...)
 			end = w
 		}
 		if !s.left(s.i, end) {

@@ -141,17 +141,22 @@ func (st *Statement) adopt(in *Statement) bool {
 	return true
 }
 
-// expression reads a text as an expression: the tree of `DO text`.
-func (s *scan) expression(text string) (ast.StmtNode, bool) {
+// expression reads a text as an expression: the tree of `DO text`, with those of what had to be cut out of it.
+func (s *scan) expression(text string) ([]ast.StmtNode, bool) {
 	node, err := tree("DO "+text, s.r)
 	if err == nil {
-		return node, true
+		return []ast.StmtNode{node}, true
 	}
 	in, ok := s.inner("SELECT " + text)
 	if !ok || in.Node == nil {
 		return nil, false
 	}
-	return in.Node, true
+	more := in.Extra.More
+	in.Extra.More, in.Extra.Locks = nil, false
+	if !in.Extra.empty() { // a sequence, a target: more than a tree tells
+		return nil, false
+	}
+	return append([]ast.StmtNode{in.Node}, more...), true
 }
 
 // lastBefore gives the index of word behind from, or of the end.

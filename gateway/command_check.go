@@ -40,6 +40,9 @@ func (r *commandRun) checkDefinitions(add finding) error {
 	if err != nil {
 		return err
 	}
+	if snapshot.Rewrites() {
+		add("critical", "statements are rewritten", "the warehouse's plugin Rewriter has rules", "what Sluice judges is not what runs, and its own questions may be answered falsely: UNINSTALL PLUGIN rewriter")
+	}
 	for _, name := range names {
 		s, err := snapshot.Schema(r.ctx, name)
 		if err != nil {

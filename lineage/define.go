@@ -112,6 +112,7 @@ func (t *tracer) change(schema, name string, what Change) Object {
 		return o
 	}
 	t.keepsStatistics(o)
+	t.rules(o.Schema)
 	if o.Schema != "" {
 		t.depends(Sink{Kind: TableSink, Object: o})
 		if what == Makes && def == nil {

@@ -50,6 +50,7 @@ func (t *tracer) tokens(st *parser.Statement) {
 		}
 	}
 	for schema := range schemas {
+		t.rules(schema)
 		t.touch(schema, names)
 		for name := range names {
 			t.carried(schema, name)

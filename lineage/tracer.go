@@ -55,6 +55,7 @@ func (t *tracer) trace() *Graph {
 		t.statement(t.b.statement)
 		t.account(t.b.statement)
 	}
+	t.rewritten(t.b.statement)
 	if e := &t.g.Effects; t.dynamic.unsettled && (e.Mode || e.Charset) {
 		t.opaque("dynamic SQL inside a stored program, under settings that a program changes")
 	}

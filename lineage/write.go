@@ -59,6 +59,9 @@ func (t *tracer) write(schema, name string, c change) {
 		t.sink(Sink{Kind: TableSink, Object: o})
 		return
 	}
+	if !c.deletes() {
+		t.rules(o.Schema)
+	}
 	if !known || o.Schema == "" {
 		return
 	}

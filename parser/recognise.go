@@ -40,7 +40,7 @@ func init() {
 		"SIGNAL": recogniseSignal, "RESIGNAL": recogniseSignal, "GET": recogniseDiagnostics,
 		"RESET": recogniseControl, "START": recogniseStart, "STOP": recogniseControl, "PURGE": recogniseControl,
 		"CHANGE": recogniseChange, "SHUTDOWN": recogniseControl, "RESTART": recogniseControl,
-		"INSTALL": recogniseControl, "UNINSTALL": recogniseControl,
+		"INSTALL": private("INSTALL, which loads code into the warehouse"), "UNINSTALL": recogniseControl,
 		"BINLOG": private("BINLOG, which replays row events into any table"), "BACKUP": private("BACKUP, which copies files"),
 		"CLONE": private("CLONE, which copies the whole warehouse"), "IMPORT": recogniseImport,
 		"GRANT": recogniseAccounts, "REVOKE": recogniseAccounts, "SHOW": recogniseShow, "HELP": recogniseControl,

@@ -41,9 +41,13 @@ func (l *SQLLoader) Clock(ctx context.Context) (string, error) {
 	} else if tidb {
 		return l.tidbClock(ctx)
 	}
-	rows, err := l.Query(ctx, "SHOW GLOBAL STATUS WHERE variable_name LIKE 'Com%' OR variable_name = 'Uptime'")
+	rows, err := l.Query(ctx, "SHOW GLOBAL STATUS WHERE variable_name LIKE 'Com%' OR variable_name IN ('Uptime', '"+rewriteRules+"')")
 	if err != nil {
 		return "", err
+	}
+	prefix := ""
+	if rewrites(rows) {
+		prefix = rewriting
 	}
 	counters, uptime, counts := countersOf(rows)
 	if !counts {
@@ -57,7 +61,20 @@ func (l *SQLLoader) Clock(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return fmt.Sprintf("%d %s %s%s", restarts, *l.naming.Load(), spell(counters), running), nil
+	return fmt.Sprintf("%s%d %s %s%s", prefix, restarts, *l.naming.Load(), spell(counters), running), nil
+}
+
+// rewriteRules counts the rules by which MySQL's plugin Rewriter puts other statements in the place of those that were sent, and
+// rewriting begins the clock of a server that has any.
+const rewriteRules, rewriting = "Rewriter_number_loaded_rules", "rewriting "
+
+func rewrites(rows [][]*string) bool {
+	for _, r := range rows {
+		if strings.EqualFold(text(r, 0), rewriteRules) {
+			return text(r, 1) != "0"
+		}
+	}
+	return false
 }
 
 // countersOf picks the definition counters. counts is false for a server that shows counters and moves

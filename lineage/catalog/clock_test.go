@@ -196,3 +196,15 @@ func TestClockOfAServerThatCountsNothing(t *testing.T) {
 		t.Error("a sum over less than everything is no error")
 	}
 }
+
+// A server whose plugin has rules by which it runs other statements says so with its clock.
+func TestClockTellsOfRewriting(t *testing.T) {
+	for status, want := range map[string]bool{"": false, "\nRewriter_number_loaded_rules|0": false, "\nRewriter_number_loaded_rules|2": true} {
+		s := mysql("0")
+		s.answers["LIKE 'Com%'"] += status
+		snapshot := &Snapshot{clock: clockOf(t, &SQLLoader{Query: s.query})}
+		if got := snapshot.Rewrites(); got != want {
+			t.Errorf("%q: rewrites %v, want %v", status, got, want)
+		}
+	}
+}

@@ -40,6 +40,9 @@ func (s *Snapshot) Foreign(name string) bool {
 	return len(s.foreign) > 0 && s.foreign[strings.ToLower(name)]
 }
 
+// Rewrites tells whether the server may run another statement than the one that it is sent.
+func (s *Snapshot) Rewrites() bool { return strings.HasPrefix(s.clock, rewriting) }
+
 // Held gives what was read of a schema, by its key; nil for nothing.
 func (s *Snapshot) Held(key string) *Held {
 	h, ok := s.schemas.Load(key)

@@ -1,0 +1,49 @@
+package integration
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"sluice/integration/servers"
+)
+
+// ruleTable is where MySQL's plugin Rewriter reads its rules.
+const ruleTable = `CREATE TABLE query_rewrite.rewrite_rules (id INT AUTO_INCREMENT PRIMARY KEY, pattern VARCHAR(5000) COLLATE utf8mb4_bin NOT NULL,
+	pattern_database VARCHAR(20) COLLATE utf8mb4_bin, replacement VARCHAR(5000) COLLATE utf8mb4_bin NOT NULL, enabled ENUM('YES', 'NO') COLLATE utf8mb4_bin NOT NULL DEFAULT 'YES',
+	message VARCHAR(1000) COLLATE utf8mb4_bin, pattern_digest VARCHAR(64), normalized_pattern VARCHAR(100)) CHARSET utf8mb4`
+
+// A plugin that runs another statement than the one that was judged: through Sluice nobody loads it or writes its rules while
+// something is protected, and while it has rules nothing runs that it could replace.
+func TestRewriter(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, servers.MySQL(t), "")
+	w.warehouse.Exec(t, "GRANT ALL ON *.* TO "+w.account(t, "alice"), "CREATE DATABASE query_rewrite", ruleTable)
+	owner, alice := w.as(t, "owner", "myprj"), w.as(t, "alice", "prj2")
+	owner.do("SET ProjectProtection = true")
+	rule := "INSERT INTO query_rewrite.rewrite_rules (pattern, replacement) VALUES ('SELECT ?', 'SELECT CONCAT(v) FROM myprj.table1 WHERE id = ?')"
+	for _, q := range []string{
+		rule, "UPDATE query_rewrite.rewrite_rules SET enabled = 'YES'", "INSTALL PLUGIN rewriter SONAME 'rewriter.so'",
+		"DROP TABLE query_rewrite.rewrite_rules", "RENAME TABLE prj2.t TO query_rewrite.t", "CREATE TABLE query_rewrite.t AS SELECT 1 AS a",
+	} {
+		alice.refused(q)
+	}
+	alice.do("DELETE FROM query_rewrite.rewrite_rules")
+	w.warehouse.Exec(t, rule, "INSTALL PLUGIN rewriter SONAME 'rewriter.so'", "SELECT 7")
+	refusal := ""
+	for deadline := time.Now().Add(10 * time.Second); refusal == "" && time.Now().Before(deadline); time.Sleep(300 * time.Millisecond) {
+		if _, err := alice.try("SELECT 1 + 0"); err != nil {
+			refusal = err.Error()
+		}
+	}
+	if !strings.Contains(refusal, "plugin Rewriter") {
+		t.Fatalf("while the plugin has rules: %q", refusal)
+	}
+	for _, q := range []string{"SELECT 1", "EXPLAIN SELECT 1", "PREPARE s FROM 'SELECT 1'", "WITH c AS (SELECT 1) SELECT * FROM c"} {
+		alice.refused(q)
+	}
+	alice.do("SET @a = 1")
+	if found := strings.Join(owner.do("CHECK PROJECTPROTECTION"), "\n"); !strings.Contains(found, "statements are rewritten") {
+		t.Errorf("CHECK PROJECTPROTECTION does not tell of it:\n%s", found)
+	}
+}

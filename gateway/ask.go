@@ -2,9 +2,12 @@ package gateway
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,6 +23,28 @@ const askLimit = 64 << 20
 func (s *Session) ask(ctx context.Context, sql string) ([][]*string, error) {
 	_, rows, err := s.askColumns(ctx, sql)
 	return rows, err
+}
+
+// errOutOfStep is an answer to another question than the one that was asked.
+var errOutOfStep = errors.New("ask the warehouse: its answer is to another command")
+
+// askRow asks for one row of values, given as a list of expressions. Decisions rest on it, so it is told from whatever else
+// the connection may hold by a number that nobody can guess, and the connection ends if it is not there.
+func (s *Session) askRow(ctx context.Context, expressions string) ([][]*string, error) {
+	var random [8]byte
+	_, _ = rand.Read(random[:]) // it never fails
+	token := strconv.FormatUint(binary.LittleEndian.Uint64(random[:]), 10)
+	// LIMIT goes before the session's sql_select_limit.
+	rows, err := s.ask(ctx, "SELECT "+token+", "+expressions+" LIMIT 1")
+	if err != nil {
+		return nil, err
+	}
+	if len(rows) != 1 || value(rows[0], 0) != token {
+		_ = s.warehouse.Close()
+		return nil, errOutOfStep
+	}
+	rows[0] = rows[0][1:]
+	return rows, nil
 }
 
 // askColumns is ask with the columns.
@@ -137,7 +162,7 @@ func textRow(p []byte) ([]*string, error) {
 
 // stateQuery asks for all that decisions rest on. Everything comes in hex: the session's character set
 // for results may be one that garbles names.
-const stateQuery = "SELECT HEX(CURRENT_USER()), HEX(DATABASE()), HEX(CONCAT(@@sql_mode)), HEX(@@character_set_client), HEX(@@character_set_results)"
+const stateQuery = "HEX(CURRENT_USER()), HEX(DATABASE()), HEX(CONCAT(@@sql_mode)), HEX(@@character_set_client), HEX(@@character_set_results)"
 
 // The errors of a session that may only set a new password (expired passwords).
 const (
@@ -147,7 +172,7 @@ const (
 
 // identify asks who was let in, and what the session's texts are read by.
 func (s *Session) identify(ctx context.Context) error {
-	rows, err := s.ask(ctx, stateQuery)
+	rows, err := s.askRow(ctx, stateQuery)
 	var refused *wire.ERR
 	if errors.As(err, &refused) && (refused.Code == errMustChangePassword || refused.Code == errExpiredPassword) {
 		s.identified = false // the warehouse runs nothing but SET PASSWORD until then

@@ -40,10 +40,7 @@ func (s *Session) dispatch(ctx context.Context, packet []byte) error {
 	case wire.ComStmtFetch:
 		return s.fetch(ctx, packet)
 	case wire.ComStmtSendLongData:
-		if s.ownStatement(packet) || !s.takesLongData(packet) {
-			return nil
-		}
-		return s.send(packet)
+		return s.longData(packet)
 	case wire.ComStmtClose:
 		return s.closeStatement(packet)
 	case wire.ComStmtReset:

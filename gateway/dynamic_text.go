@@ -47,7 +47,7 @@ func (s *Session) textOf(ctx context.Context, expression string) (string, error)
 		return s.literalOf(ctx, expression)
 	}
 	// CONCAT makes a text of a number.
-	rows, err := s.ask(ctx, "SELECT HEX(CONCAT("+expression+")), CHARSET(CONCAT("+expression+")), @@character_set_connection")
+	rows, err := s.askRow(ctx, "HEX(CONCAT("+expression+")), CHARSET(CONCAT("+expression+")), @@character_set_connection")
 	if err != nil {
 		return "", err
 	}
@@ -92,7 +92,7 @@ func (s *Session) textOf(ctx context.Context, expression string) (string, error)
 
 // literalOf gives the text that a literal of MySQL's with backslashes in it spells.
 func (s *Session) literalOf(ctx context.Context, expression string) (string, error) {
-	rows, err := s.ask(ctx, "SELECT HEX(CONVERT(("+expression+") USING utf8mb4))")
+	rows, err := s.askRow(ctx, "HEX(CONVERT(("+expression+") USING utf8mb4))")
 	if err != nil {
 		return "", err
 	}
@@ -113,7 +113,7 @@ func (s *Session) converted(ctx context.Context, expression, value, charset stri
 	if strings.Trim(charset, "abcdefghijklmnopqrstuvwxyz0123456789_") != "" {
 		return "", errUnspeakable
 	}
-	rows, err := s.ask(ctx, "SELECT HEX(CONVERT(("+expression+") USING "+charset+"))")
+	rows, err := s.askRow(ctx, "HEX(CONVERT(("+expression+") USING "+charset+"))")
 	if err != nil {
 		return "", err
 	}

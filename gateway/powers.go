@@ -299,7 +299,7 @@ func asksForCounts(text string) bool {
 // withoutPrivilege says it in the warehouse's words.
 func (s *Session) withoutPrivilege(ctx context.Context, g *lineage.Graph, n *need) []byte {
 	user, host := s.subject.User, s.subject.Host
-	if rows, err := s.ask(ctx, "SELECT USER()"); err == nil && len(rows) == 1 {
+	if rows, err := s.askRow(ctx, "USER()"); err == nil && len(rows) == 1 {
 		if whole := value(rows[0], 0); strings.Contains(whole, "@") {
 			host = whole[strings.LastIndexByte(whole, '@')+1:]
 		}

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 
@@ -111,17 +110,6 @@ func (s *Session) ownStatement(packet []byte) bool {
 	}
 	p := s.state.prepared[id]
 	return p != nil && p.command != nil
-}
-
-// takesLongData tells whether a part of a parameter may go to the warehouse. TiDB answers one that it cannot take,
-// which nobody expects: from then on each answer would be taken for the next command's.
-func (s *Session) takesLongData(packet []byte) bool {
-	if s.state.reading.Dialect.Flavor != parser.TiDB {
-		return true
-	}
-	id, err := wire.ParseStatementID(packet)
-	p := s.state.prepared[id]
-	return err == nil && p != nil && len(packet) >= 7 && binary.LittleEndian.Uint16(packet[5:]) < p.params
 }
 
 func (s *Session) closeStatement(packet []byte) error {

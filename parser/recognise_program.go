@@ -109,6 +109,9 @@ func (s *scan) routineHead(p *Program) bool {
 	}
 	depth := 0
 	for ; s.i < len(s.st.Tokens); s.i++ {
+		if (s.is("DEFAULT") || s.is(":=") || s.is("=")) && !s.plainDefault() {
+			return false // it is evaluated by who leaves the parameter out
+		}
 		if s.is("(") {
 			depth++
 		}
@@ -136,6 +139,19 @@ func (s *scan) routineHead(p *Program) bool {
 		s.i++
 	}
 	return false
+}
+
+// plainDefault tells whether a parameter's default is a literal.
+func (s *scan) plainDefault() bool {
+	i := s.i + 1
+	if s.at(i, "-") || s.at(i, "+") {
+		i++
+	}
+	if i+1 >= len(s.st.Tokens) || !s.at(i+1, ",") && !s.at(i+1, ")") {
+		return false
+	}
+	k := s.st.Tokens[i].Kind
+	return k == Number || k == String || s.at(i, "NULL") || s.at(i, "TRUE") || s.at(i, "FALSE")
 }
 
 // bodyBegins tells whether the token here can begin a body: what stands before it are types and characteristics.
@@ -325,7 +341,9 @@ func (b *bodyReader) step() {
 		b.condition("END")
 	case b.accept("RETURN"):
 		b.condition(";")
-	case b.is("LEAVE"), b.is("ITERATE"), b.is("OPEN"), b.is("CLOSE"), b.is("EXIT"), b.is("CONTINUE"), b.is("GOTO"):
+	case b.accept("OPEN"):
+		b.open()
+	case b.is("LEAVE"), b.is("ITERATE"), b.is("CLOSE"), b.is("EXIT"), b.is("CONTINUE"), b.is("GOTO"):
 		b.skipTo(";")
 	case b.accept("FETCH"):
 		b.fetch()
@@ -410,6 +428,21 @@ func (b *bodyReader) fetch() {
 		b.out = append(b.out, st)
 	}
 	b.i = end
+}
+
+// open reads OPEN cursor [(values)], and OPEN cursor FOR query of newer servers.
+func (b *bodyReader) open() {
+	b.i++
+	if end := b.closing(b.i, len(b.st.Tokens)); b.is("(") && end > 0 {
+		b.evaluate(b.text(b.i+1, end-1), "expression")
+		b.i = end
+	}
+	if !b.done() && !b.accept("FOR") {
+		b.i-- // what is not understood is no statement either
+	}
+	if !b.done() {
+		b.statement()
+	}
 }
 
 // declare reads DECLARE names type [DEFAULT e], conditions, cursors and handlers.

@@ -225,7 +225,10 @@ func (p *loading) routines(ctx context.Context) error {
 			p.written(ctx, strings.ToUpper(kind), &routine.Program)
 		}
 	}
-	return err
+	if err != nil {
+		return err
+	}
+	return p.parameters(ctx)
 }
 
 func (p *loading) events(ctx context.Context) error {

@@ -55,6 +55,11 @@ func (p *loading) written(ctx context.Context, kind string, o *Program) {
 	if !strings.ContainsAny(o.Body, string(p.spells)) || p.spells == byMariaDB && strings.Contains(o.SQLMode, noEscaping) {
 		return
 	}
+	p.create(ctx, kind, o)
+}
+
+// create looks for the statement that makes a program.
+func (p *loading) create(ctx context.Context, kind string, o *Program) {
 	rows, err := p.query(ctx, "SHOW CREATE "+kind+" "+quoteName(p.stored)+"."+quoteName(o.Name))
 	at := 2
 	if kind == "EVENT" {
@@ -64,4 +69,20 @@ func (p *loading) written(ctx context.Context, kind string, o *Program) {
 		o.Create = text(rows[0], at)
 	}
 	o.Lost = o.Create == ""
+}
+
+// parameters reads routines by SHOW CREATE whose parameters may have defaults, as MariaDB lets them from 11.8 on: what those evaluate stands
+// in no body, and information_schema does not show it.
+func (p *loading) parameters(ctx context.Context) error {
+	if p.spells != byMariaDB || len(p.s.Routines) == 0 {
+		return nil
+	}
+	rows, err := p.query(ctx, "SELECT name, type FROM mysql.proc WHERE db = ? AND (LOWER(CONVERT(param_list USING utf8mb4)) LIKE '%default%' OR param_list LIKE '%:=%')", p.stored)
+	for _, r := range rows {
+		kind := strings.ToLower(text(r, 1))
+		if routine := p.s.Routines[kind+" "+strings.ToLower(text(r, 0))]; routine != nil {
+			p.create(ctx, strings.ToUpper(kind), &routine.Program)
+		}
+	}
+	return err
 }

@@ -1,6 +1,9 @@
 package catalog
 
-import "testing"
+import (
+	"errors"
+	"testing"
+)
 
 // Programs whose text information_schema may show otherwise than it was written are read by SHOW CREATE.
 func TestProgramsAsWritten(t *testing.T) {
@@ -48,5 +51,34 @@ func TestProgramsAsWritten(t *testing.T) {
 		if certain(got) == c.asks {
 			t.Errorf("%s %s: shared with a trigger that could not be read: %v", c.version, c.body, !c.asks)
 		}
+	}
+}
+
+// Routines whose parameters may have defaults are read by SHOW CREATE: what a default evaluates stands in no body.
+func TestParametersWithDefaults(t *testing.T) {
+	s := mysql("0")
+	s.answers["VERSION()"] = "11.8.9-MariaDB"
+	s.answers["schemata WHERE"] = "pay"
+	s.answers["information_schema.tables WHERE table_schema = ?"] = "pay|salary|BASE TABLE|InnoDB"
+	s.answers["information_schema.routines WHERE"] = "pay|Raise|PROCEDURE|SELECT a||utf8mb4|root@%|SQL\npay|Other|PROCEDURE|SELECT 1||utf8mb4|root@%|SQL\npay|Lost|FUNCTION|RETURN 1||utf8mb4|root@%|SQL"
+	s.answers["FROM mysql.proc WHERE db = ?"] = "raise|PROCEDURE\nLost|FUNCTION"
+	s.answers["SHOW CREATE PROCEDURE `pay`.`Raise`"] = "Raise|m|CREATE PROCEDURE Raise(a INT DEFAULT f()) SELECT a"
+	l := &SQLLoader{Query: s.query}
+	got, err := l.Load(t.Context(), "pay")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if r := got.Routines["procedure raise"]; r.Create == "" || r.Lost {
+		t.Errorf("one with a default: %+v", r)
+	}
+	if r := got.Routines["procedure other"]; r.Create != "" || r.Lost {
+		t.Errorf("one without: %+v", r)
+	}
+	if r := got.Routines["function lost"]; !r.Lost {
+		t.Errorf("one that is not shown: %+v", r)
+	}
+	s.faults["FROM mysql.proc WHERE db"] = errors.New("denied")
+	if _, err := l.Load(t.Context(), "pay"); err == nil {
+		t.Error("parameters that cannot be read are taken for plain ones")
 	}
 }

@@ -192,8 +192,18 @@ func checkAccount(user string) error {
 		return refusedEdit(Invalid, "%s is no account: a role or a grant names one account, without *", quoted(user))
 	case len(user) > 512:
 		return refusedEdit(Invalid, "%s is too long for an account", quoted(user))
+	case dressed(user):
+		return refusedEdit(Invalid, "%s is no account that a role or a grant can name: its name begins or ends with a blank or a quote, and without that it is another's", quoted(user))
 	}
 	return nil
+}
+
+// dressed tells whether an account's own name has what names are taken out of when they are read.
+func dressed(user string) bool {
+	if at := strings.LastIndexByte(user, '@'); at > 0 && strings.Trim(user[:at], " \t\r\n'\"`") != user[:at] {
+		return true
+	}
+	return strings.Trim(user, " \t\r\n'\"`") != user
 }
 
 // BreakSeal marks a seal as broken, and those of other projects' views over the same table. It reports

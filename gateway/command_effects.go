@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"sluice/enforcement"
@@ -76,11 +77,15 @@ func (c *Commander) Created(ctx context.Context, schema string, env *CommandEnv)
 	if project == "" || env.Subject.User == "" || !s.Unclaimed(project) {
 		return nil
 	}
+	owner := env.Subject.User
+	if strings.Contains(owner, "@") {
+		owner += "@" + env.Subject.Host // else what is behind its '@' reads as a host
+	}
 	_, err := c.Policies.Change(ctx, env.Subject.User+"@"+env.Subject.Host, "(CREATE DATABASE) ADD OWNER", func(p *enforcement.Policy) error {
 		if p.Projects[project] != nil {
 			return nil // somebody was first
 		}
-		return p.AddOwner(project, env.Subject.User)
+		return p.AddOwner(project, owner)
 	})
 	return err
 }

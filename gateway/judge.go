@@ -68,6 +68,15 @@ func (s *Session) decide(f *flight, snapshot *enforcement.Snapshot, now time.Tim
 	if f.decision.Permitted() && !s.g.Policies.Fresh(now) && crosses(snapshot, &f.request) {
 		s.deny(f, enforcement.Stale, "Sluice cannot renew its lease on the policy")
 	}
+	if f.decision.Permitted() && s.nobody(f, snapshot) {
+		s.deny(f, enforcement.NotUnderstood, "the warehouse does not tell whose session this is before its password is changed")
+	}
+}
+
+// nobody tells whether a permit could be another one if it were known whose session it is, and by which sql_mode and
+// character set the statement is read.
+func (s *Session) nobody(f *flight, snapshot *enforcement.Snapshot) bool {
+	return !s.identified && snapshot.Protected() && (crosses(snapshot, &f.request) || !parser.ModeFree(f.statement.Sent()))
 }
 
 // deny turns a permit into a denial for a reason of the gateway's own.

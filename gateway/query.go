@@ -91,10 +91,10 @@ func (s *Session) parse(ctx context.Context, text []byte) (*lineage.Script, erro
 
 // reread parses a batch again if a statement of it changed what the rest is read by.
 func (s *Session) reread(ctx context.Context, script *lineage.Script, text []byte, done int) (*lineage.Script, error) {
-	if !s.state.modeStale || script.ModeFree && !s.state.grammarStale {
+	if s.identified && (!s.state.modeStale || script.ModeFree && !s.state.grammarStale) {
 		return script, nil
 	}
-	return s.parse(ctx, text)
+	return s.parse(ctx, text) // after SET PASSWORD it is told whose session this is
 }
 
 // unreadable answers a text that the lexer cannot read: refused while any project is protected,

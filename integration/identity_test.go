@@ -1,0 +1,55 @@
+package integration
+
+import (
+	"strings"
+	"testing"
+
+	"sluice/gateway/wire"
+)
+
+// canExpire is CLIENT_CAN_HANDLE_EXPIRED_PASSWORDS.
+const canExpire wire.Capability = 1 << 22
+
+// An account whose password has expired is told of by the warehouse only when it has another: until then, and in the batch that
+// changes it, nothing is decided as if it were nobody's session, or that of the account before.
+func TestExpiredPassword(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		change := map[string]string{"MariaDB": "SET PASSWORD = ''", "MySQL": "ALTER USER USER() IDENTIFIED BY ''"}[w.warehouse.Name]
+		w.warehouse.Exec(t, "CREATE USER 'eve'@'127.0.0.1' IDENTIFIED BY ''", "CREATE USER 'adam'@'127.0.0.1' IDENTIFIED BY ''",
+			"GRANT ALL ON *.* TO 'eve'@'127.0.0.1'", "GRANT ALL ON *.* TO 'adam'@'127.0.0.1'")
+		w.as(t, "owner", "myprj").do(`SET ProjectProtection = true WITH EXCEPTION '{"Version": "1", "Statement": [
+			{"Effect": "Allow", "Principal": "*", "Action": "odps:Select", "Resource": "acs:odps:*:projects/myprj/tables/*", "Condition": {"Bool": {"sluice:Sealed": "false"}}},
+			{"Effect": "Deny", "Principal": "eve", "Action": "odps:*", "Resource": "acs:odps:*:projects/myprj/tables/*"}]}'`)
+		read := "query SELECT v FROM myprj.table1"
+		for name, steps := range map[string][]string{
+			"batch":        {"query " + change + "; SELECT v FROM myprj.table1"},
+			"next":         {read, "query " + change, read},
+			"prepared":     {"prepare SELECT v FROM myprj.table1", "query " + change, "execute 1"},
+			"set":          {"query SET @v = (SELECT v FROM myprj.table1 LIMIT 1)", "query " + change + "; SELECT @v"},
+			"another mode": {`query SET @v = '\', @w = (SELECT v FROM myprj.table1 LIMIT 1), @x = ' -- '`, "query " + change + "; SELECT @w"},
+			"changed user": {"changeuser eve prj2", read, "query " + change + "; SELECT v FROM myprj.table1"},
+		} {
+			w.warehouse.Exec(t, "ALTER USER 'eve'@'127.0.0.1' PASSWORD EXPIRE")
+			user := "eve"
+			if name == "changed user" {
+				user = "adam"
+			}
+			p, err := dialProber(w.gateway.Addr, user, "prj2", probeCaps|canExpire|wire.ClientMultiStatements, 0, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c := &probing{prober: p}
+			if user == "adam" {
+				if out, err := c.run([]string{read}); err != nil || !strings.Contains(strings.Join(out, "\n"), canary) {
+					t.Errorf("adam may read: %q, %v", out, err)
+				}
+				c.out = nil
+			}
+			out, err := c.run(append(steps, "query SELECT v FROM prj2.t"))
+			if text := strings.Join(out, "\n"); err != nil || strings.Contains(text, canary) || !strings.Contains(text, "seven") {
+				t.Errorf("%s: %s %v", name, text, err)
+			}
+			_ = p.conn.Close()
+		}
+	})
+}

@@ -35,7 +35,7 @@ var rooms = map[string][]string{
 	"github.com/prometheus":          {"gateway/console"},
 	"github.com/dolthub":             {},
 	"net/http":                       {"gateway/console", "cmd/proxy", "integration/servers"},
-	"github.com/pires/go-proxyproto": {"gateway"},
+	"github.com/pires/go-proxyproto": {},
 	"github.com/klauspost/compress":  {"gateway/wire", "integration"},
 }
 

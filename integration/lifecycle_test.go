@@ -273,16 +273,24 @@ func TestProxyProtocol(t *testing.T) {
 	t.Parallel()
 	warehouse := lone(t, "--proxy-protocol-networks=127.0.0.1")
 	g := servers.StartGateway(t, warehouse, "", "proxy_protocol: {listen_from: [127.0.0.1/32], send: true}\n")
-	for _, header := range []string{
-		"PROXY TCP4 127.0.0.77 127.0.0.1 4711 3306\r\n",
-		string(wire.ProxyHeader(netip.MustParseAddrPort("127.0.0.77:4711"), netip.MustParseAddrPort("127.0.0.1:3306"))),
+	binary := string(wire.ProxyHeader(netip.MustParseAddrPort("127.0.0.77:4711"), netip.MustParseAddrPort("127.0.0.1:3306")))
+	for _, parts := range [][]string{
+		{"PROXY TCP4 127.0.0.77 127.0.0.1 4711 3306\r\n"},
+		{"P", "ROXY TCP4 127.0.0.77 12", "7.0.0.1 4711 3306\r", "\n"}, // TCP may cut it anywhere
+		{binary},
+		{binary[:5], binary[5:14], binary[14:20], binary[20:]},
 	} {
 		conn, err := net.Dial("tcp", g.Addr)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := io.WriteString(conn, header); err != nil {
-			t.Fatal(err)
+		for i, part := range parts {
+			if i > 0 {
+				time.Sleep(50 * time.Millisecond)
+			}
+			if _, err := io.WriteString(conn, part); err != nil {
+				t.Fatal(err)
+			}
 		}
 		p := &prober{conn: conn}
 		if err := p.login("probe", "probe", probeCaps, 0, false); err != nil {

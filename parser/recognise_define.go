@@ -200,7 +200,7 @@ var otherDefinitions = map[string]bool{
 }
 
 func recogniseOtherDefinition(s *scan) bool {
-	if !s.acceptAny("CREATE", "ALTER", "DROP", "RENAME", "SET") || s.has(0, len(s.st.Tokens), "SELECT", "TABLE", "VIEW") {
+	if !s.acceptAny("CREATE", "ALTER", "DROP", "RENAME", "SET") || s.has(0, len(s.st.Tokens), "SELECT", "TABLE", "VIEW", "INDEX") {
 		return false
 	}
 	if s.st.Tokens[0].is(s.st.Text, "SET") {

@@ -112,6 +112,7 @@ func (s *scan) closing(i, to int) int {
 var harmlessCalls = words(`
 	char varchar nchar nvarchar binary varbinary tinytext text mediumtext longtext tinyblob blob mediumblob longblob
 	bit tinyint smallint mediumint int integer bigint decimal dec numeric fixed number float double real precision
+	int1 int2 int3 int4 int8 middleint float4 float8 cursor
 	bool boolean date time datetime timestamp year enum set json vector varchar2 raw varying character
 	now current_timestamp current_date current_time localtime localtimestamp sysdate utc_timestamp utc_date utc_time
 	date_add date_sub adddate subdate timestampadd unix_timestamp from_unixtime str_to_date last_day interval

@@ -276,6 +276,7 @@ type bodyReader struct {
 	out    []Statement
 	locals []string
 	inside int  // how many IF, CASE and loops are open
+	taken  int  // the token behind the last one that a statement or expression was read from
 	leapt  bool // the rest may be passed over: something leaves a branch or a loop, or a handler stands above
 }
 
@@ -288,6 +289,26 @@ func (b *bodyReader) run() {
 			b.out[i].Branched = b.inside > 0 || b.leapt
 		}
 	}
+	b.take(b.i, b.i)
+}
+
+// take notes that tokens from..to-1 are read as a statement or an expression. What stands before them and was taken by nothing is
+// control flow, names and types: whatever it may evaluate all the same is kept, and a query in it is not understood.
+func (b *bodyReader) take(from, to int) {
+	from = min(from, len(b.st.Tokens))
+	if from > b.taken {
+		k, ok := b.inert(b.taken, from)
+		st := Statement{Text: b.text(b.taken, from), Kind: "expression", Tier: TierRecogniser, Branched: true}
+		st.Extra.More, st.Extra.Objects = k.more, k.objects
+		if !ok {
+			st.Tier, st.Tokens, st.Unparsed = TierTokens, nil, "a part of a stored program that cannot be read"
+		}
+		if !ok || len(k.more)+len(k.objects) > 0 {
+			st.Extra.Control = true
+			b.out = append(b.out, st)
+		}
+	}
+	b.taken = max(b.taken, to)
 }
 
 // branches follows where statements depend on a condition. What it takes for a branch and is none counts as one.
@@ -387,6 +408,7 @@ func (b *bodyReader) until(words ...string) int {
 // condition reads an expression up to one of words, which stays.
 func (b *bodyReader) condition(words ...string) {
 	end := b.until(words...)
+	b.take(b.i, end)
 	b.evaluate(b.text(b.i, end), "expression")
 	b.i = end
 	if b.i < len(b.st.Tokens) && !b.is("WHEN") && !b.is("END") {
@@ -419,6 +441,7 @@ func (b *bodyReader) fetch() {
 		into++
 	}
 	if into < end {
+		b.take(into, end)
 		st := Statement{Text: b.text(into, end), Kind: "fetch", Tier: TierRecogniser}
 		for i := into + 1; i < end; i++ {
 			if t := b.st.Tokens[i]; t.isName() || t.Kind == UserVariable {
@@ -434,6 +457,7 @@ func (b *bodyReader) fetch() {
 func (b *bodyReader) open() {
 	b.i++
 	if end := b.closing(b.i, len(b.st.Tokens)); b.is("(") && end > 0 {
+		b.take(b.i, end)
 		b.evaluate(b.text(b.i+1, end-1), "expression")
 		b.i = end
 	}
@@ -469,9 +493,8 @@ func (b *bodyReader) declare() {
 		}
 	}
 	if d := b.until("DEFAULT", ":=", ";"); d < end {
+		b.take(d+1, end)
 		b.evaluate(b.text(d+1, end), "expression")
-	} else if b.has(b.i, end, "SELECT") {
-		b.evaluate(b.text(b.i, end), "expression")
 	}
 	b.i = end
 }
@@ -502,6 +525,7 @@ func (b *bodyReader) forLoop() {
 	b.accept("REVERSE")
 	end := b.until("DO", "LOOP")
 	text := b.text(b.i, end)
+	b.take(b.i, end)
 	b.i = end + 1
 	if strings.HasPrefix(text, "(") {
 		if in, ok := b.inner(text); ok && in.Kind == "select" && in.Tier != TierTokens {
@@ -522,6 +546,7 @@ func (b *bodyReader) statement() {
 		return
 	}
 	text := b.text(b.i, end)
+	b.take(b.i, end)
 	b.i = end
 	in, ok := b.inner(text)
 	if !ok {

@@ -132,9 +132,8 @@ func (w *rewriter) token(i int) int {
 		return w.previousValue(i)
 	case w.is("VALUE", "(") && (w.has(0, i, "DUPLICATE") || !w.inInsert()):
 		w.put(i, i+1, "VALUES")
-	case w.is("BEFORE", "SYSTEM_TIME") && !w.has(i, w.last(), "SELECT"):
-		w.drop(i, w.last())
-		return w.last()
+	case w.is("BEFORE", "SYSTEM_TIME"):
+		return w.cut(i, w.last())
 	case w.is("VALUES", "(") && !w.inInsert():
 		return w.values(i)
 	case w.is("ROWS", "EXAMINED"):
@@ -330,12 +329,15 @@ func (w *rewriter) returning(i int) int {
 		sel = in.Node
 		_, isSelect = sel.(*ast.SelectStmt)
 	}
-	if !isSelect || in.Extra.Into != nil {
+	if !isSelect {
 		w.bad = true
 		return i + 1
 	}
 	w.extra.Returning = sel.(*ast.SelectStmt)
 	w.extra.More = append(w.extra.More, in.Extra.More...)
+	if in.Extra.More, in.Extra.Locks = nil, false; !in.Extra.empty() {
+		w.bad = true
+	}
 	w.drop(i, w.last())
 	return w.last()
 }

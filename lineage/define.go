@@ -203,7 +203,32 @@ func (t *tracer) createTableTree(n *ast.CreateTableStmt) {
 	d := &parser.TableDefinition{Schema: n.Table.Schema.O, Name: n.Table.Name.O, Temporary: n.TemporaryKeyword != ast.TemporaryNone}
 	t.tableOptions(d, n.Options)
 	t.columnExpressions(n.Cols, n.Constraints)
+	if n.Select != nil {
+		child, _, _ := t.object(d.Schema, d.Name)
+		for _, r := range referred(n) {
+			t.held(child, r.Table.Schema.O, r.Table.Name.O) // IGNORE keeps just the rows that have a parent
+		}
+	}
 	t.createTable(d)
+}
+
+// referred lists the foreign keys of a new table.
+func referred(n *ast.CreateTableStmt) []*ast.ReferenceDef {
+	var out []*ast.ReferenceDef
+	add := func(r *ast.ReferenceDef) {
+		if r != nil && r.Table != nil {
+			out = append(out, r)
+		}
+	}
+	for _, c := range n.Cols {
+		for _, o := range c.Options {
+			add(o.Refer)
+		}
+	}
+	for _, c := range n.Constraints {
+		add(c.Refer)
+	}
+	return out
 }
 
 // columnExpressions reads defaults, checks and generated columns: they may call functions.

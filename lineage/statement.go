@@ -45,7 +45,7 @@ func (t *tracer) extras(st *parser.Statement) {
 		t.expr(n)
 	}
 	for _, o := range e.Objects {
-		if e.Table != nil && e.Table.Alter {
+		if e.Table != nil && (e.Table.Alter || st.Node != nil) { // rows are there, or come along
 			child, _, _ := t.object(e.Table.Schema, e.Table.Name)
 			t.held(child, o.Schema, o.Name)
 		}

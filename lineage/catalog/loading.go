@@ -155,11 +155,11 @@ func (p *loading) columns(ctx context.Context) error {
 }
 
 // brings tells whether the expression of a default or a generated column may bring along more than its row: a variable, a
-// sequence, a file.
+// sequence, a file, the next number of RAND().
 // A literal may look like one.
 func brings(expression string) bool {
 	lower := strings.ToLower(expression)
-	for _, call := range []string{"@", "nextval(", "lastval(", "setval(", "load_file("} {
+	for _, call := range []string{"@", "nextval(", "lastval(", "setval(", "load_file(", "rand("} {
 		if strings.Contains(lower, call) {
 			return true
 		}

@@ -18,6 +18,9 @@ import (
 // askLimit bounds an answer to a question of the gateway's own.
 const askLimit = 64 << 20
 
+// errLost says that the session has no warehouse any more: the client is closed without a word, as the warehouse did.
+var errLost = errors.New("the warehouse closed the connection before it answered a question")
+
 // ask runs a query of the gateway's own on the client's connection to the warehouse, between two
 // statements, and gives its rows; a NULL is nil. An ERR of the warehouse comes back as *wire.ERR.
 func (s *Session) ask(ctx context.Context, sql string) ([][]*string, error) {
@@ -60,11 +63,11 @@ func (s *Session) askColumns(_ context.Context, sql string) ([]wire.Column, [][]
 	err := s.send(append([]byte{byte(wire.ComQuery)}, sql...))
 	s.attributes = attributes
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, errors.Join(errLost, err)
 	}
-	first, err := s.warehouse.ReadPacket(askLimit)
+	first, err := s.answerPacket()
 	if err != nil {
-		return nil, nil, fmt.Errorf("ask the warehouse: %w", err)
+		return nil, nil, err
 	}
 	if len(first) == 0 {
 		return nil, nil, errors.New("ask the warehouse: an empty packet")
@@ -83,7 +86,7 @@ func (s *Session) askColumns(_ context.Context, sql string) ([]wire.Column, [][]
 	}
 	columns := make([]wire.Column, int(first[0])) // our questions have few columns
 	for i := range columns {
-		p, err := s.warehouse.ReadPacket(askLimit)
+		p, err := s.answerPacket()
 		if err != nil {
 			return nil, nil, err
 		}
@@ -92,7 +95,7 @@ func (s *Session) askColumns(_ context.Context, sql string) ([]wire.Column, [][]
 		}
 	}
 	if !s.caps.Has(wire.ClientDeprecateEOF) {
-		if _, err := s.warehouse.ReadPacket(askLimit); err != nil {
+		if _, err := s.answerPacket(); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -103,7 +106,7 @@ func (s *Session) askColumns(_ context.Context, sql string) ([]wire.Column, [][]
 func (s *Session) askedRows() ([][]*string, error) {
 	var rows [][]*string
 	for {
-		p, err := s.warehouse.ReadPacket(askLimit)
+		p, err := s.answerPacket()
 		if err != nil {
 			return nil, err
 		}
@@ -123,6 +126,15 @@ func (s *Session) askedRows() ([][]*string, error) {
 		}
 		rows = append(rows, row)
 	}
+}
+
+// answerPacket reads one packet of an answer to a question.
+func (s *Session) answerPacket() ([]byte, error) {
+	p, err := s.warehouse.ReadPacket(askLimit)
+	if err != nil {
+		return nil, errors.Join(errLost, err)
+	}
+	return p, nil
 }
 
 // textRow reads a row of the text protocol (Text Resultset Row page).
@@ -219,9 +231,21 @@ func (s *Session) adoptState(values []string) {
 	s.publish()
 }
 
+// unsettled tells whether the next text waits for a question about the session.
+func (s *Session) unsettled() bool {
+	return !s.identified || s.state.grammarStale || s.state.schemaStale
+}
+
+// unsettle forgets what is known of the session and its account. It is asked for when a text comes that it matters for, which
+// many sessions never send, and which most send after settings of theirs that would have to be asked for again.
+func (s *Session) unsettle() {
+	s.state.reset()
+	s.identified, s.subject.User, s.subject.Host = false, "", ""
+}
+
 // refreshFor asks again when a text's meaning depends on settings that may have changed.
 func (s *Session) refreshFor(ctx context.Context, text []byte) error {
-	if !s.identified || s.state.grammarStale || (s.state.modeStale && !parser.ModeFree(string(text))) || s.state.schemaStale {
+	if s.unsettled() || (s.state.modeStale && !parser.ModeFree(string(text))) {
 		return s.identify(ctx)
 	}
 	return nil
@@ -237,7 +261,10 @@ func (s *Session) refreshSchema(ctx context.Context) error {
 
 // sayFault answers a fault of the gateway's own without its inner text.
 func (s *Session) sayFault(err error) error {
-	s.g.Log.Warn("session fault", "connection", s.connection, "user", s.subject.User, "error", err)
+	if errors.Is(err, errLost) {
+		return err
+	}
+	s.g.Log.Warn("session fault", "connection", s.connection, "user", s.shownUser(), "error", err)
 	var refused *wire.ERR
 	if errors.As(err, &refused) {
 		return s.client.WritePacket(refused.Encode(s.caps))

@@ -147,8 +147,7 @@ func (s *Session) changeUser(ctx context.Context, packet []byte) error {
 	if err != nil {
 		return s.unknownCommand()
 	}
-	s.state.reset()
-	s.identified = false
+	s.unsettle()
 	if err := s.send(u.Encode(s.caps)); err != nil {
 		return err
 	}
@@ -157,23 +156,20 @@ func (s *Session) changeUser(ctx context.Context, packet []byte) error {
 	u.Forget()
 	clear(packet)
 	if errors.Is(err, errRejected) {
-		return s.unchangedUser(ctx)
+		return s.unchangedUser()
 	}
 	if err != nil {
 		return err
 	}
 	s.program, s.taskAsked = u.Attribute("program_name"), false
-	return s.welcome(ctx, ok)
+	return s.welcome(ok, u.User)
 }
 
 // unchangedUser goes on behind a COM_CHANGE_USER that the warehouse refused. MariaDB keeps the account and the schema of
 // before, and nothing else of the session; the others close it.
-func (s *Session) unchangedUser(ctx context.Context) error {
+func (s *Session) unchangedUser() error {
 	s.warehouse.ReadAhead(false)
 	s.taskAsked = false
-	if err := s.identify(ctx); err != nil {
-		return err
-	}
 	s.client.ReadAhead(true)
 	return nil
 }
@@ -185,9 +181,8 @@ func (s *Session) resetConnection(ctx context.Context, packet []byte) error {
 		return err
 	}
 	if !out.failed {
-		s.state.reset()
+		s.unsettle()
 		s.taskAsked = false
-		return s.identify(ctx)
 	}
 	return nil
 }

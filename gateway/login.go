@@ -32,7 +32,7 @@ var errRejected = fmt.Errorf("%w by the warehouse", errLogin)
 
 // login relays the connection phase: the warehouse's own greeting, the client's answer, the
 // authentication dialogue (Connection Phase page of the protocol). When it returns nil, the client
-// holds the warehouse's OK and the session knows its subject.
+// holds the warehouse's OK.
 func (s *Session) login(ctx context.Context) error {
 	deadline := time.Now().Add(s.g.Limits.LoginTimeout)
 	_ = s.client.SetDeadline(deadline)
@@ -70,26 +70,22 @@ func (s *Session) login(ctx context.Context) error {
 	how := wire.AgreedCompression(s.caps, response.ZstdLevel)
 	how.CountsRequests = s.state.reading.Dialect.Flavor == parser.TiDB
 	s.warehouse.Compress(how, false)
-	if err := s.welcome(ctx, ok); err != nil {
+	if err := s.welcome(ok, response.User); err != nil {
 		return err
 	}
 	s.client.Compress(how, true)
 	return nil
 }
 
-// welcome asks the warehouse who was let in and hands the client the warehouse's OK.
-func (s *Session) welcome(ctx context.Context, ok []byte) error {
-	clientSequence := s.client.Sequence()
+// welcome hands the client the warehouse's OK. Who was let in is asked before it matters: see unsettle.
+func (s *Session) welcome(ok []byte, name string) error {
 	s.warehouse.ReadAhead(false)
-	if err := s.identify(ctx); err != nil {
-		s.client.SetSequence(clientSequence)
-		s.sayError(1105, "HY000", "Sluice could not ask the warehouse for the session's account; try again")
-		return err
-	}
-	s.client.SetSequence(clientSequence)
+	s.unsettle()
+	s.loginName = strings.Clone(name)
 	if p, err := wire.ParseOK(ok, s.caps); err == nil {
 		s.state.status = p.Status
 	}
+	s.publish()
 	s.client.ReadAhead(true)
 	s.g.hangups.add(s.warehouse.NetConn(), s.id)
 	return s.client.WritePacket(ok)

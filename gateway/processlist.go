@@ -64,7 +64,7 @@ func (s *Session) hidden(columns []wire.Column, row []*string) []wire.Value {
 
 // processInfo serves COM_PROCESS_INFO, the old form of SHOW PROCESSLIST.
 func (s *Session) processInfo(ctx context.Context, packet []byte) error {
-	script, err := s.g.Reader.Parse([]byte("SHOW PROCESSLIST"), s.state.reading)
+	script, err := s.parse(ctx, []byte("SHOW PROCESSLIST"))
 	if err != nil {
 		return s.sayFault(err)
 	}

@@ -13,6 +13,11 @@ import (
 // query serves COM_QUERY: each statement of the text is judged and sent by itself, against the
 // state that the one before left (contract 2).
 func (s *Session) query(ctx context.Context, packet []byte) error {
+	if s.unsettled() && parser.Opening(string(packet[1:])) {
+		if done, err := s.opening(ctx, packet); done || err != nil {
+			return err
+		}
+	}
 	script, err := s.parse(ctx, packet[1:])
 	if err != nil {
 		return s.unreadable(ctx, packet, err)
@@ -58,6 +63,21 @@ func (s *Session) query(ctx context.Context, packet []byte) error {
 		return s.forward(ctx, wire.ComQuery, append([]byte{byte(wire.ComQuery)}, remark...), nil, answerOptions{})
 	}
 	return nil
+}
+
+// opening serves what clients begin with, before the warehouse was asked about the session: such a text says the same whatever
+// sql_mode and character set, and meets nobody's data, so that the answer could not change its decision. It reports false when
+// it does.
+func (s *Session) opening(ctx context.Context, packet []byte) (bool, error) {
+	script, err := s.g.Reader.Parse(packet[1:], parser.Reading{Dialect: s.state.reading.Dialect, Charset: "utf8mb4"})
+	if err != nil || len(script.Statements) != 1 || script.Statements[0].Command != nil {
+		return false, nil
+	}
+	graph, err := s.g.Reader.Graph(ctx, script, 0, lineage.Scope{})
+	if err != nil || !s.expand(graph).Inert() {
+		return false, nil
+	}
+	return true, s.trip(ctx, &trip{statement: &script.Statements[0], graph: graph, command: wire.ComQuery, packet: packet})
 }
 
 // errSeveral is a batch from a client that announced none. The warehouse takes the text for one statement: a

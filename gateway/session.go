@@ -33,6 +33,7 @@ type Session struct {
 	program      string
 	task         enforcement.Task
 	taskAsked    bool
+	loginName    string // what the client called itself, for people to see until the account is known
 	identified   bool
 	warehouseTLS bool
 	counted      bool // among the gateway's sessions
@@ -120,7 +121,7 @@ func (s *Session) enter(ctx context.Context, conn net.Conn) bool {
 // ending logs what a session ended by, where that is no ordinary end.
 func (s *Session) ending(err error) {
 	if err != nil && !ended(err) {
-		s.g.Log.Info("session ended", "session", s.id, "connection", s.connection, "user", s.subject.User, "error", err)
+		s.g.Log.Info("session ended", "session", s.id, "connection", s.connection, "user", s.shownUser(), "error", err)
 	}
 }
 
@@ -248,10 +249,18 @@ func (s *Session) publish() {
 	s.mu.Lock()
 	s.open = s.state.status&(wire.StatusInTransaction|wire.StatusCursorExists) != 0
 	s.public = SessionInfo{
-		Connection: s.connection, User: s.subject.User, Client: s.address,
+		Connection: s.connection, User: s.shownUser(), Client: s.address,
 		Schema: s.state.schema, Task: s.task.String(), Since: s.since,
 	}
 	s.mu.Unlock()
+}
+
+// shownUser is the account's name, or until that is known the one that the client gave.
+func (s *Session) shownUser() string {
+	if s.identified {
+		return s.subject.User
+	}
+	return s.loginName
 }
 
 // ended tells the ordinary ends of a session from faults.

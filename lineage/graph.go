@@ -179,3 +179,14 @@ type Kill struct {
 	ID    uint64
 	Query bool
 }
+
+// Inert tells whether a statement whose carriers were expanded meets nobody's data and changes no definition, so that every
+// policy permits it to every account in every schema.
+func (g *Graph) Inert() bool {
+	e := &g.Effects
+	return len(g.Flows)+len(g.Reads)+len(g.Writes)+len(g.Names)+len(g.Structure)+len(g.Opaque) == 0 &&
+		g.Forbidden == "" && g.Refused == "" && g.Tier != parser.TierTokens &&
+		e.Use == "" && e.Dynamic == nil && e.Kill == nil && e.CreatesSchema == "" && e.DropsSchema == "" && e.Unknown == "" &&
+		len(e.Definitions)+len(e.Prepares)+len(e.Executes)+len(e.CreatesTemporary)+len(e.DropsTemporary) == 0 &&
+		!e.Routine && !e.Signals && !e.LocalFile && !e.ProcessList && !e.Diagnostics && !e.Mode
+}

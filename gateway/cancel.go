@@ -38,6 +38,20 @@ func (s *Session) clientLost() {
 	}
 }
 
+// watchWarehouse has the end of the session's warehouse connection reported. Short sessions leave before they are watched.
+func (s *Session) watchWarehouse() {
+	if s.watched {
+		return
+	}
+	s.mu.Lock()
+	w, in := s.warehouse, s.public.Connection != 0
+	s.mu.Unlock()
+	if in {
+		s.watched = true
+		s.g.hangups.add(w.NetConn(), s.id)
+	}
+}
+
 // hungUp passes on what the warehouse said last to a client that it closed on between two commands
 // (wait_timeout, KILL), and closes: as without the gateway, the client notices now and not at its next statement.
 // A busy session sees the end by itself, or when it is idle again.

@@ -139,14 +139,16 @@ func (l Limits) withDefaults() Limits {
 // Serve accepts clients until ctx ends or the listener fails, and returns when every session has
 // ended. When ctx ends, sessions end at once; use Drain before for an orderly stop.
 func (g *Gateway) Serve(ctx context.Context, l net.Listener) error {
-	var sessions sync.WaitGroup
-	defer sessions.Wait() // runs last
+	var watching sync.WaitGroup
+	defer watching.Wait() // runs last
 	ctx, cancel := context.WithCancel(ctx)
+	sessions := newCrew(func(conn net.Conn) { g.serveClient(ctx, conn) })
+	defer sessions.working.Wait()
 	defer cancel() // runs first: every session ends with its context
 	stop := context.AfterFunc(ctx, func() { _ = l.Close(); g.sessions.closeAll() })
 	defer stop()
-	sessions.Go(func() { g.watch(ctx) })
-	sessions.Go(func() { g.hangups.run(ctx, g.sessions.hungUp) })
+	watching.Go(func() { g.watch(ctx) })
+	watching.Go(func() { g.hangups.run(ctx, g.sessions.hungUp) })
 	for {
 		conn, err := l.Accept()
 		if err != nil {
@@ -164,11 +166,12 @@ func (g *Gateway) Serve(ctx context.Context, l net.Listener) error {
 			}
 			return err
 		}
-		sessions.Go(func() { g.serveClient(ctx, wire.Direct(conn)) })
+		sessions.take(ctx, wire.Direct(conn))
 	}
 }
 
-// watch looks once a second for clients that vanished while their statement runs, and now and then tidies up.
+// watch looks once a second for clients that vanished while their statement runs, has the ends of new sessions' connections
+// reported, and now and then tidies up.
 func (g *Gateway) watch(ctx context.Context) {
 	t := tidier{since: time.Now()}
 	tick := time.NewTicker(time.Second)
@@ -178,9 +181,12 @@ func (g *Gateway) watch(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case now := <-tick.C:
-			if g.KillOnLoss {
-				g.sessions.each(func(s *Session) { s.checkClient(ctx, now) })
-			}
+			g.sessions.each(func(s *Session) {
+				s.watchWarehouse()
+				if g.KillOnLoss {
+					s.checkClient(ctx, now)
+				}
+			})
 			t.look(now, g.next.Load())
 		}
 	}

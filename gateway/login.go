@@ -87,21 +87,18 @@ func (s *Session) welcome(ok []byte, name string) error {
 	}
 	s.publish()
 	s.client.ReadAhead(true)
-	s.g.hangups.add(s.warehouse.NetConn(), s.id)
 	return s.client.WritePacket(ok)
 }
 
 func (s *Session) dial(ctx context.Context) error {
-	d := net.Dialer{Timeout: s.g.DialTimeout, KeepAlive: 60 * time.Second}
 	network := "tcp"
 	if len(s.g.Address) > 0 && s.g.Address[0] == '/' {
 		network = "unix"
 	}
-	conn, err := d.DialContext(ctx, network, s.g.Address)
+	conn, err := wire.Dial(ctx, network, s.g.Address, s.g.DialTimeout)
 	if err != nil {
 		return fmt.Errorf("dial the warehouse: %w", err)
 	}
-	conn = wire.Direct(conn)
 	s.setWarehouse(conn)
 	if !s.g.ProxySend {
 		return nil

@@ -40,6 +40,7 @@ type Session struct {
 	since        time.Time
 	state        state
 
+	watched bool // the end of the warehouse's connection is reported; of the gateway's watch alone
 	// gone: the warehouse closed its connection, perhaps while the session was busy.
 	gone atomic.Bool
 	open bool // in a transaction or before a cursor's end, under mu

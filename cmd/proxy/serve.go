@@ -23,6 +23,7 @@ import (
 	"sluice/enforcement/store"
 	"sluice/gateway"
 	"sluice/gateway/console"
+	"sluice/gateway/wire"
 	"sluice/lineage"
 	"sluice/lineage/catalog"
 	"sluice/parser"
@@ -75,7 +76,7 @@ func assemble(ctx context.Context, cfg *config.Config, log *slog.Logger) (*servi
 	if err != nil {
 		return nil, err
 	}
-	if s.listener, err = net.Listen("tcp", cfg.Listen); err != nil {
+	if s.listener, err = wire.Listen(cfg.Listen); err != nil {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
 	if s.admin, err = net.Listen("tcp", cfg.Admin.Listen); err != nil {

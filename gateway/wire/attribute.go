@@ -8,9 +8,11 @@ type Attribute struct{ Key, Value string }
 // short, and the servers let them: pairs that are not whole are left out.
 func parseAttributes(block []byte) []Attribute {
 	c := read(block)
-	var out []Attribute
+	text := string(block) // one for all of them
+	taken := func(b []byte) string { end := len(block) - len(c.rest); return text[end-len(b) : end] }
+	out := make([]Attribute, 0, usualAttributes)
 	for len(c.rest) > 0 {
-		a := Attribute{Key: string(c.lenencBytes("a key")), Value: string(c.lenencBytes("a value"))}
+		a := Attribute{Key: taken(c.lenencBytes("a key")), Value: taken(c.lenencBytes("a value"))}
 		if c.fault != "" {
 			break
 		}
@@ -18,6 +20,9 @@ func parseAttributes(block []byte) []Attribute {
 	}
 	return out
 }
+
+// usualAttributes is how many clients send.
+const usualAttributes = 8
 
 func appendAttributes(dst []byte, attributes []Attribute) []byte {
 	var block []byte

@@ -332,9 +332,15 @@ func (c *Conn) writePart(part []byte) error {
 	if c.compressed != nil {
 		return c.compressed.writePart(c, head[:], part)
 	}
-	both := net.Buffers{head[:], part}
-	_, err := both.WriteTo(c.conn)
-	return err
+	frame := frames.Get().(*[]byte) // the header goes with the beginning: alone it would be a packet of the network's
+	copied := copy((*frame)[copy(*frame, head[:]):], part)
+	err := c.write(*frame)
+	clear(*frame)
+	frames.Put(frame)
+	if err != nil {
+		return err
+	}
+	return c.write(part[copied:])
 }
 
 // AppendPacket frames a payload behind dst and gives the sequence id after it.

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"errors"
 	"io"
 	"net"
 	"os"
@@ -9,7 +10,7 @@ import (
 	"unsafe"
 )
 
-// directSize is the most that one direct call moves: the kernel copies it in a moment, whatever comes.
+// directSize is the most that one call moves: the kernel copies it in a moment, whatever comes.
 const directSize = 64 << 10
 
 // Direct gives a connection whose short reads and writes are system calls that the scheduler is not told of; one that
@@ -28,13 +29,23 @@ func Direct(c net.Conn) net.Conn {
 	if err != nil {
 		return c
 	}
-	d := &directConn{TCPConn: t, raw: raw}
+	return directed(t, raw)
+}
+
+func directed(c stream, raw syscall.RawConn) *directConn {
+	d := &directConn{stream: c, raw: raw}
 	d.in.step, d.out.step = d.in.read, d.out.write
 	return d
 }
 
+// stream is a socket that is open.
+type stream interface {
+	net.Conn
+	syscall.Conn
+}
+
 type directConn struct {
-	*net.TCPConn
+	stream
 	raw     syscall.RawConn
 	in, out transfer
 }
@@ -50,7 +61,7 @@ type transfer struct {
 
 func (t *transfer) call(trap, fd uintptr) (n int, wait bool) {
 	for {
-		got, _, errno := syscall.RawSyscall(trap, fd, uintptr(unsafe.Pointer(unsafe.SliceData(t.p))), uintptr(len(t.p)))
+		got, _, errno := syscall.RawSyscall(trap, fd, uintptr(unsafe.Pointer(unsafe.SliceData(t.p))), uintptr(min(len(t.p), directSize)))
 		switch errno {
 		case 0:
 			return int(got), false
@@ -91,10 +102,21 @@ func (t *transfer) end(c *directConn, call string, err error) error {
 	errno := t.errno
 	t.p = nil
 	t.one.Unlock()
-	if err != nil || errno == 0 {
-		return err
+	if err != nil {
+		return asClosed(err)
+	}
+	if errno == 0 {
+		return nil
 	}
 	return &net.OpError{Op: call, Net: "tcp", Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: os.NewSyscallError(call, errno)}
+}
+
+// asClosed gives the error of a wait for a socket, which package os calls by other names than package net where it was closed.
+func asClosed(err error) error {
+	if errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, net.ErrClosed) {
+		return err
+	}
+	return net.ErrClosed
 }
 
 // Read reads what there is, waiting for the first byte.
@@ -102,7 +124,7 @@ func (c *directConn) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
-	c.in.begin(p[:min(len(p), directSize)])
+	c.in.begin(p)
 	err := c.raw.Read(c.in.step)
 	n, failed := c.in.n, c.in.errno != 0
 	if err = c.in.end(c, "read", err); err == nil && n == 0 && !failed {
@@ -113,9 +135,6 @@ func (c *directConn) Read(p []byte) (int, error) {
 
 // Write writes all of p.
 func (c *directConn) Write(p []byte) (int, error) {
-	if len(p) > directSize {
-		return c.TCPConn.Write(p)
-	}
 	c.out.begin(p)
 	err := c.raw.Write(c.out.step)
 	n := len(p) - len(c.out.p)

@@ -13,29 +13,73 @@ import (
 	"time"
 )
 
-// directPair gives both ends of a TCP connection on loopback; the first is a direct one.
-func directPair(t testing.TB, socket func(net.Conn) net.Conn) (direct, peer net.Conn) {
+// The ways to a direct connection: of a listener and of a dialler of our own, and over one of package net.
+var ways = map[string]func(testing.TB) (direct, peer net.Conn){
+	"accepted": func(t testing.TB) (direct, peer net.Conn) {
+		l := listen(t, "127.0.0.1:0")
+		peer = must(net.Dial("tcp", l.Addr().String()))(t)
+		return must(l.Accept())(t), peer
+	},
+	"dialled": func(t testing.TB) (direct, peer net.Conn) {
+		l := listen(t, "127.0.0.1:0")
+		direct = must(Dial(t.Context(), "tcp", l.Addr().String(), time.Second))(t)
+		return direct, must(l.Accept())(t).(*directConn).stream
+	},
+	"of package net": func(t testing.TB) (direct, peer net.Conn) {
+		l := listen(t, "127.0.0.1:0")
+		direct = Direct(must(net.Dial("tcp", l.Addr().String()))(t))
+		return direct, must(l.Accept())(t)
+	},
+}
+
+func must[T any](v T, err error) func(testing.TB) T {
+	return func(t testing.TB) T {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return v
+	}
+}
+
+func listen(t testing.TB, address string) net.Listener {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	l := must(Listen(address))(t)
+	t.Cleanup(func() { _ = l.Close() })
+	return l
+}
+
+// eachWay runs a test over every kind of direct connection.
+func eachWay(t *testing.T, test func(t *testing.T, pair func() (direct, peer net.Conn))) {
+	for name, way := range ways {
+		t.Run(name, func(t *testing.T) {
+			test(t, func() (direct, peer net.Conn) {
+				direct, peer = way(t)
+				t.Cleanup(func() { _ = direct.Close(); _ = peer.Close() })
+				return direct, peer
+			})
+		})
 	}
-	defer l.Close()
-	if peer, err = net.Dial("tcp", l.Addr().String()); err != nil {
-		t.Fatal(err)
-	}
-	accepted, err := l.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	direct = socket(accepted)
-	t.Cleanup(func() { _ = direct.Close(); _ = peer.Close() })
-	return direct, peer
+}
+
+// setLinger has a close reset the connection.
+func setLinger(c net.Conn) {
+	raw, _ := c.(syscall.Conn).SyscallConn()
+	_ = raw.Control(func(fd uintptr) {
+		_ = syscall.SetsockoptLinger(int(fd), syscall.SOL_SOCKET, syscall.SO_LINGER, &syscall.Linger{Onoff: 1})
+	})
+}
+
+func closeWrite(c net.Conn) {
+	raw, _ := c.(syscall.Conn).SyscallConn()
+	_ = raw.Control(func(fd uintptr) { _ = syscall.Shutdown(int(fd), syscall.SHUT_WR) })
 }
 
 // What is written comes back, whatever the sizes: the socket's buffers fill and both ends wait.
-func TestDirectCarriesEveryByte(t *testing.T) {
-	c, peer := directPair(t, Direct)
+func TestDirectCarriesEveryByte(t *testing.T) { eachWay(t, carriesEveryByte) }
+
+func carriesEveryByte(t *testing.T, pair func() (direct, peer net.Conn)) {
+	c, peer := pair()
 	sent := make([]byte, 8<<20)
 	_, _ = rand.NewChaCha8([32]byte{1, 2}).Read(sent)
 	sizes := []int{1, 7, 1000, 32 << 10, directSize, directSize + 1, 300 << 10}
@@ -68,7 +112,7 @@ func TestDirectCarriesEveryByte(t *testing.T) {
 	if n, err := c.Read(nil); n != 0 || err != nil {
 		t.Errorf("a read of nothing: %d, %v", n, err)
 	}
-	_ = peer.(*net.TCPConn).CloseWrite()
+	closeWrite(peer)
 	if n, err := c.Read(got); n != 0 || err != io.EOF {
 		t.Errorf("at the end: %d, %v", n, err)
 	}
@@ -77,8 +121,10 @@ func TestDirectCarriesEveryByte(t *testing.T) {
 }
 
 // The errors are those of any connection: who reads and writes tells a deadline, a close and a reset by them.
-func TestDirectErrors(t *testing.T) {
-	c, peer := directPair(t, Direct)
+func TestDirectErrors(t *testing.T) { eachWay(t, directErrors) }
+
+func directErrors(t *testing.T, pair func() (direct, peer net.Conn)) {
+	c, peer := pair()
 	_ = c.SetReadDeadline(time.Now().Add(10 * time.Millisecond))
 	_, err := c.Read(make([]byte, 1))
 	var ne net.Error
@@ -96,7 +142,7 @@ func TestDirectErrors(t *testing.T) {
 		t.Errorf("wrote %d, then %v", wrote, err)
 	}
 	_ = c.SetDeadline(time.Time{})
-	_ = peer.(*net.TCPConn).SetLinger(0)
+	setLinger(peer)
 	_ = peer.Close() // resets
 	if _, err = c.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("a read of what the peer reset: %v", err)
@@ -105,7 +151,7 @@ func TestDirectErrors(t *testing.T) {
 		t.Errorf("a write to what the peer reset: %v", err)
 	}
 
-	c, _ = directPair(t, Direct)
+	c, _ = pair()
 	ended := make(chan error, 2)
 	for range 2 { // the second waits for its turn
 		go func() {
@@ -136,8 +182,10 @@ func TestDirectLeavesOthers(t *testing.T) {
 }
 
 // A read and a write of a short packet allocate nothing.
-func TestDirectAllocatesNothing(t *testing.T) {
-	c, peer := directPair(t, Direct)
+func TestDirectAllocatesNothing(t *testing.T) { eachWay(t, allocatesNothing) }
+
+func allocatesNothing(t *testing.T, pair func() (direct, peer net.Conn)) {
+	c, peer := pair()
 	p := make([]byte, 64)
 	if n := testing.AllocsPerRun(100, func() { pingPong(t, c, peer, p) }); n != 0 && !raced {
 		t.Errorf("%v allocations for each turn", n)

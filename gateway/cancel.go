@@ -76,10 +76,11 @@ func (s *Session) hungUp() {
 // resetOnClose makes the end of a connection a reset, as MariaDB ends those that were idle too long: its clients tell a server that
 // has gone (2006, connect again) by that from one that was lost over a statement (2013).
 func resetOnClose(c net.Conn) {
-	if raw := rawConn(c); raw != nil {
-		_ = raw.Control(func(fd uintptr) {
-			_ = syscall.SetsockoptLinger(int(fd), syscall.SOL_SOCKET, syscall.SO_LINGER, &syscall.Linger{Onoff: 1})
-		})
+	switch socket := innermost(c).(type) {
+	case interface{ ResetOnClose() }:
+		socket.ResetOnClose()
+	case *net.TCPConn:
+		_ = socket.SetLinger(0)
 	}
 }
 
@@ -103,19 +104,24 @@ func alive(c net.Conn) bool {
 
 // rawConn gives the socket under TLS and PROXY headers, nil when there is none.
 func rawConn(c net.Conn) syscall.RawConn {
+	if socket, is := innermost(c).(syscall.Conn); is {
+		if raw, err := socket.SyscallConn(); err == nil {
+			return raw
+		}
+	}
+	return nil
+}
+
+// innermost gives what TLS and PROXY headers are read from.
+func innermost(c net.Conn) net.Conn {
 	for {
 		switch inner := c.(type) {
 		case interface{ NetConn() net.Conn }:
 			c = inner.NetConn()
-			continue
 		case interface{ Raw() net.Conn }:
 			c = inner.Raw()
-			continue
-		case syscall.Conn:
-			if raw, err := inner.SyscallConn(); err == nil {
-				return raw
-			}
+		default:
+			return c
 		}
-		return nil
 	}
 }

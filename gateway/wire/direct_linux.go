@@ -48,6 +48,7 @@ type directConn struct {
 	stream
 	raw     syscall.RawConn
 	in, out transfer
+	closing closing
 }
 
 // transfer is a read or a write under way. Its step is kept, so that none is made for each call.
@@ -102,11 +103,13 @@ func (t *transfer) end(c *directConn, call string, err error) error {
 	errno := t.errno
 	t.p = nil
 	t.one.Unlock()
-	if err != nil {
-		return asClosed(err)
-	}
-	if errno == 0 {
+	switch {
+	case err == nil && errno == 0:
 		return nil
+	case c.closing.begun.Load():
+		return net.ErrClosed
+	case err != nil:
+		return asClosed(err)
 	}
 	return &net.OpError{Op: call, Net: "tcp", Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: os.NewSyscallError(call, errno)}
 }
@@ -124,17 +127,26 @@ func (c *directConn) Read(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
+	if c.closing.begun.Load() {
+		return 0, net.ErrClosed
+	}
 	c.in.begin(p)
 	err := c.raw.Read(c.in.step)
-	n, failed := c.in.n, c.in.errno != 0
-	if err = c.in.end(c, "read", err); err == nil && n == 0 && !failed {
-		err = io.EOF
+	n := c.in.n
+	if err = c.in.end(c, "read", err); err != nil || n > 0 {
+		return n, err
 	}
-	return n, err
+	if c.closing.begun.Load() {
+		return 0, net.ErrClosed
+	}
+	return 0, io.EOF
 }
 
 // Write writes all of p.
 func (c *directConn) Write(p []byte) (int, error) {
+	if c.closing.begun.Load() {
+		return 0, net.ErrClosed
+	}
 	c.out.begin(p)
 	err := c.raw.Write(c.out.step)
 	n := len(p) - len(c.out.p)

@@ -26,7 +26,8 @@ var ways = map[string]func(testing.TB) (direct, peer net.Conn){
 		return direct, must(l.Accept())(t).(*directConn).stream
 	},
 	"of package net": func(t testing.TB) (direct, peer net.Conn) {
-		l := listen(t, "127.0.0.1:0")
+		l := must(net.Listen("tcp", "127.0.0.1:0"))(t)
+		defer l.Close()
 		direct = Direct(must(net.Dial("tcp", l.Addr().String()))(t))
 		return direct, must(l.Accept())(t)
 	},
@@ -168,6 +169,43 @@ func directErrors(t *testing.T, pair func() (direct, peer net.Conn)) {
 	}
 	if _, err = c.Write([]byte("x")); !errors.Is(err, net.ErrClosed) {
 		t.Errorf("a write to what is closed: %v", err)
+	}
+}
+
+// A connection that is closed ends for its peer at once, behind what was written to it, or by a reset where that is asked for; its
+// file is given back soon.
+func TestDirectCloses(t *testing.T) {
+	for name, way := range ways {
+		if name == "of package net" {
+			continue // closed by package net
+		}
+		before := openFiles(t)
+		c, peer := way(t)
+		_, _ = c.Write([]byte("farewell"))
+		if err := c.Close(); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err := c.Close(); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("%s: closed twice: %v", name, err)
+		}
+		if got, err := io.ReadAll(peer); string(got) != "farewell" || err != nil {
+			t.Errorf("%s: the peer gets %q, %v", name, got, err)
+		}
+		_ = peer.Close()
+
+		c, peer = way(t)
+		c.(*directConn).ResetOnClose()
+		_ = c.Close()
+		if _, err := peer.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
+			t.Errorf("%s: the peer is to see a reset: %v", name, err)
+		}
+		_ = peer.Close()
+		for deadline := time.Now().Add(5 * time.Second); openFiles(t) > before+2 && time.Now().Before(deadline); { // and two listeners
+			time.Sleep(giveBackAfter)
+		}
+		if now := openFiles(t); now > before+2 {
+			t.Errorf("%s: %d files open before, %d after", name, before, now)
+		}
 	}
 }
 

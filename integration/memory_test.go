@@ -22,55 +22,81 @@ import (
 )
 
 // An idle session that ran a statement holds little memory, whether it is compressed or not: at most 12 KiB resident, and
-// 48 KiB with TLS on both legs. SLUICE_SOAK=1 measures it with 10,000 sessions, as far as the machine lets a process
-// open files, SLUICE_SESSIONS=n with n, and the ordinary run with 2,000.
+// 48 KiB with TLS on both legs. SLUICE_SOAK=1 measures it with 10,000 sessions, SLUICE_SESSIONS=n with n, and the ordinary run with
+// 2,000; at as few gateways as the files that the machine lets a process open allow, since a session is two sockets of its gateway.
 func TestIdleMemory(t *testing.T) {
 	t.Parallel()
 	n := 2000
 	if os.Getenv("SLUICE_SOAK") != "" {
 		n = 10000
 	}
-	var files syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err == nil {
-		n = min(n, int(files.Max-500)/2) // a session is two sockets of the gateway
-	}
 	if text := os.Getenv("SLUICE_SESSIONS"); text != "" {
 		n, _ = strconv.Atoi(text)
+	}
+	gateways := 1
+	var files syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files); err == nil {
+		gateways = 1 + 2*n/int(files.Max-500)
 	}
 	cert, key := certificate(t)
 	warehouse := lone(t, "--ssl-cert="+cert, "--ssl-key="+key, "--thread-handling=pool-of-threads", "--thread-pool-max-threads=16", "--max-connections="+strconv.Itoa(n+100), "--open-files-limit=40000", "--back-log=2000")
 	warehouse.Plain = true // the race detector's own memory is many times a session's
-	t.Run("plain", func(t *testing.T) { idleMemory(t, warehouse, "", n, 12) })
+	t.Run("plain", func(t *testing.T) { idleMemory(t, warehouse, "", n, gateways, 12) })
 	warehouse.Keys = ", tls: required"
 	if os.Getenv("SLUICE_SOAK") == "" {
 		n /= 2 // a login takes its time
 	}
 	t.Run("TLS", func(t *testing.T) {
-		idleMemory(t, warehouse, fmt.Sprintf("tls: {cert: %s, key: %s}\n", cert, key), n, 48)
+		idleMemory(t, warehouse, fmt.Sprintf("tls: {cert: %s, key: %s}\n", cert, key), n, gateways, 48)
 	})
 }
 
-func idleMemory(t *testing.T, warehouse *servers.Server, extra string, n int, limit float64) {
-	g := servers.StartGateway(t, warehouse, "", fmt.Sprintf("limits: {connections: %d, login_timeout: 60s}\nlog: {level: error}\n%s", n+10, extra))
-	goroutines := metric(t, g, "go_goroutines")
-	first := dialMany(t, g.Addr, min(200, n/2), extra != "") // buffers and stacks of the program's own
-	before := g.Resident(t)
-	all := dialMany(t, g.Addr, n-len(first), extra != "")
-	each := func() float64 { return float64(g.Resident(t)-before) / float64(len(all)) / 1024 }
+func idleMemory(t *testing.T, warehouse *servers.Server, extra string, n, gateways int, limit float64) {
+	type running struct {
+		*servers.Gateway
+		goroutines float64
+		before     int64
+		clients    []*prober
+	}
+	all := make([]*running, gateways)
+	share, warm := n/gateways, min(200, n/gateways/2)
+	for i := range all {
+		g := &running{Gateway: servers.StartGateway(t, warehouse, "", fmt.Sprintf("limits: {connections: %d, login_timeout: 60s}\nlog: {level: error}\n%s", share+10, extra))}
+		g.goroutines = metric(t, g.Gateway, "go_goroutines")
+		g.clients = dialMany(t, g.Addr, warm, extra != "") // buffers and stacks of the program's own
+		g.before = g.Resident(t)
+		all[i] = g
+	}
+	for _, g := range all {
+		g.clients = append(g.clients, dialMany(t, g.Addr, share-warm, extra != "")...)
+	}
+	resident := func() (now, grown int64) {
+		for _, g := range all {
+			r := g.Resident(t)
+			now, grown = now+r, grown+r-g.before
+		}
+		return now, grown
+	}
+	each := func() float64 { _, grown := resident(); return float64(grown) / float64(gateways*(share-warm)) / 1024 }
 	// It tidies up after many logins.
 	for tidied := time.Now().Add(patience); each() > limit && time.Now().Before(tidied); {
 		time.Sleep(100 * time.Millisecond)
 	}
-	t.Logf("%d sessions: %d MiB resident, %.1f KiB each", n, g.Resident(t)>>20, each())
+	now, _ := resident()
+	t.Logf("%d sessions at %d gateways: %d MiB resident, %.1f KiB each", share*gateways, gateways, now>>20, each())
 	if each() > limit {
 		t.Errorf("an idle session holds %.1f KiB", each())
 	}
-	for _, p := range append(first, all...) {
-		_ = p.conn.Close()
+	for _, g := range all {
+		for _, p := range g.clients {
+			_ = p.conn.Close()
+		}
 	}
-	within(t, "the sessions end", 60*time.Second, func() bool {
-		return metric(t, g, "sluice_sessions") == 0 && metric(t, g, "go_goroutines") <= goroutines+5
-	})
+	for _, g := range all {
+		within(t, "the sessions end", 60*time.Second, func() bool {
+			return metric(t, g.Gateway, "sluice_sessions") == 0 && metric(t, g.Gateway, "go_goroutines") <= g.goroutines+5
+		})
+	}
 }
 
 // metric gives a number that the gateway tells of itself.
@@ -109,7 +135,7 @@ func dialMany(t testing.TB, addr string, n int, encrypt bool) []*prober {
 				compress := wire.ClientCompress * wire.Capability(i/8%2) // every other one
 				p, err := dialProber(addr, "probe", "probe", probeCaps|wire.ClientDeprecateEOF|compress, 0, encrypt)
 				if err == nil {
-					_, err = (&probing{prober: p}).run([]string{"query SELECT 1"})
+					_, err = (&probing{prober: p}).run([]string{"query SELECT 1", "query SELECT 1 + 1"}) // the first needs no question
 				}
 				if err != nil {
 					t.Errorf("session %d: %v", i, err)

@@ -272,7 +272,7 @@ func (s *Session) denied(ctx context.Context, t *trip, f *flight) error {
 			return s.client.WritePacket(e)
 		}
 	}
-	if t.graph.Tier == parser.TierTokens && (t.command == wire.ComQuery || t.command == wire.ComStmtPrepare) {
+	if t.graph.Tier != parser.TierTree && (t.command == wire.ComQuery || t.command == wire.ComStmtPrepare) {
 		if e := s.syntaxError(ctx, t.statement.Sent()); e != nil {
 			if r, err := wire.ParseERR(e); err == nil && r.Code == errPrepareSeveral && t.command == wire.ComQuery {
 				return s.sayError(errBatchDisabled, "HY000", batchDisabled)

@@ -101,8 +101,10 @@ func dial(ctx context.Context, to netip.AddrPort, timeout time.Duration) (net.Co
 		_, _, errno = syscall.RawSyscall(syscall.SYS_CONNECT, fd, uintptr(unsafe.Pointer(address)), size)
 		return errno != syscall.EINPROGRESS && errno != syscall.EALREADY && errno != syscall.EINTR
 	}
-	// On one machine the first call connects, and the second says so.
-	waits := !connected(fd) && !connected(fd)
+	waits := !connected(fd)
+	if waits { // on one machine the first call connects, and a second says so
+		waits = !connected(fd)
+	}
 	s, err := newSocket(fd, to)
 	if err != nil {
 		return nil, err

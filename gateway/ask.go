@@ -103,6 +103,12 @@ func (s *Session) askColumns(_ context.Context, sql string) ([]wire.Column, [][]
 	return columns, rows, err
 }
 
+// severalAnswers ends a connection whose answer to a question goes on: the rest would be taken for the next command's.
+func (s *Session) severalAnswers() error {
+	_ = s.warehouse.Close()
+	return errOutOfStep
+}
+
 func (s *Session) askedRows() ([][]*string, error) {
 	var rows [][]*string
 	for {
@@ -117,7 +123,15 @@ func (s *Session) askedRows() ([][]*string, error) {
 				return nil, err
 			}
 			return nil, refused
+		case wire.IsEOF(p) && !s.caps.Has(wire.ClientDeprecateEOF) && len(p) >= 5:
+			if binary.LittleEndian.Uint16(p[3:])&wire.StatusMoreResults != 0 {
+				return nil, s.severalAnswers()
+			}
+			return rows, nil
 		case len(p) > 0 && p[0] == wire.HeaderEOF && len(p) < wire.MaxPart:
+			if ok, err := wire.ParseOK(p, s.caps); err == nil && ok.Status&wire.StatusMoreResults != 0 {
+				return nil, s.severalAnswers()
+			}
 			return rows, nil
 		}
 		row, err := textRow(p)

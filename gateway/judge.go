@@ -17,12 +17,13 @@ type flight struct {
 	request   enforcement.Request
 	decision  enforcement.Decision
 	snapshot  *enforcement.Snapshot
-	id        string // of the audit entry, "" when none was written
-	killed    bool   // a newer policy ended it
-	preparing bool   // only PREPARE: nothing is written yet
-	announced bool   // other gateways know of its definitions
-	text      []byte // what COM_QUERY sends; nil for everything else
-	awaits    bool   // a shared table that it reads is being built anew
+	id        string         // of the audit entry, "" when none was written
+	killed    bool           // a newer policy ended it
+	preparing bool           // only PREPARE: nothing is written yet
+	shows     *lineage.Graph // the graph before its carriers were expanded, of what runs
+	announced bool           // other gateways know of its definitions
+	text      []byte         // what COM_QUERY sends; nil for everything else
+	awaits    bool           // a shared table that it reads is being built anew
 	rebuild   *rebuild
 	asked     bool   // the warehouse was asked whether it would refuse it
 	hopeless  []byte // the ERR packet by which the warehouse would refuse it anyway
@@ -38,6 +39,9 @@ func (s *Session) judge(ctx context.Context, f *flight, send func() error) error
 	verified := map[*enforcement.Seal]bool(nil)
 	for range attempts {
 		f.snapshot = s.g.Policies.Current()
+		if f.shows != nil && s.hides(f.snapshot, f.shows) {
+			return errShown
+		}
 		s.decide(f, f.snapshot, time.Now())
 		if f.decision.Permitted() && s.needsCare(f) {
 			changed, err := s.care(ctx, f, &verified)

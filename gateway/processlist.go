@@ -8,14 +8,19 @@ import (
 
 	"sluice/enforcement"
 	"sluice/gateway/wire"
+	"sluice/lineage"
 )
 
 // processList answers SHOW PROCESSLIST while anything is protected: the warehouse's own list with the texts of
 // other sessions hidden, since those hold other people's data and tools ask for the list all the time. It
 // reports false when the warehouse may answer by itself.
 func (s *Session) processList(ctx context.Context, t *trip) (bool, error) {
-	snapshot := s.g.Policies.Current()
-	if !snapshot.Protected() || len(t.graph.Flows) > 0 || snapshot.Role(s.subject, "") == enforcement.SuperAdministrator {
+	if !s.hides(s.g.Policies.Current(), t.graph) {
+		return false, nil
+	}
+	if t.graph.Effects.Routine || t.graph.Kind == "call" { // more than one answer may come
+		t.graph = refusedAs(t.graph, "a stored program shows the process list, whose texts of other sessions are hidden")
+		t.graph.Effects.ProcessList = false
 		return false, nil
 	}
 	columns, rows, err := s.askColumns(ctx, strings.TrimRight(strings.TrimSpace(t.statement.Sent()), "; \n\t"))
@@ -30,7 +35,7 @@ func (s *Session) processList(ctx context.Context, t *trip) (bool, error) {
 	for _, row := range rows {
 		rs.Rows = append(rs.Rows, s.hidden(columns, row))
 	}
-	binary := t.command == wire.ComStmtExecute
+	binary := t.command == wire.ComStmtExecute || t.command == wire.ComStmtBulkExecute
 	for i := range columns {
 		if binary && columns[i].Type != wire.TypeLongLong {
 			columns[i].Type = wire.TypeVarString
@@ -45,6 +50,14 @@ func (s *Session) processList(ctx context.Context, t *trip) (bool, error) {
 	_, err = s.client.Write(frames)
 	return true, err
 }
+
+// hides tells whether the texts of other sessions are hidden from a statement.
+func (s *Session) hides(snapshot *enforcement.Snapshot, g *lineage.Graph) bool {
+	return g.Effects.ProcessList && snapshot.Protected() && len(g.Flows) == 0 && snapshot.Role(s.subject, "") != enforcement.SuperAdministrator
+}
+
+// errShown says that the warehouse's own process list would be shown, and that texts in it are to be hidden by now.
+var errShown = errors.New("the process list is to be hidden")
 
 // hidden gives a row of the process list without the text of another session.
 func (s *Session) hidden(columns []wire.Column, row []*string) []wire.Value {

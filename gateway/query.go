@@ -200,10 +200,8 @@ func (s *Session) trip(ctx context.Context, t *trip) error {
 	} else {
 		s.state.warnings = nil
 	}
-	if t.graph.Effects.ProcessList {
-		if done, err := s.processList(ctx, t); done || err != nil {
-			return err
-		}
+	if done, err := s.processList(ctx, t); done || err != nil {
+		return err
 	}
 	if t.graph.Effects.Dynamic != nil {
 		if ready, err := s.dynamic(ctx, t); !ready || err != nil {
@@ -218,7 +216,7 @@ func (s *Session) trip(ctx context.Context, t *trip) error {
 			return s.sayFault(err)
 		}
 	}
-	f := &flight{statement: t.statement, graph: s.expand(t.graph)}
+	f := &flight{statement: t.statement, graph: s.expand(t.graph), shows: t.graph}
 	f.request, t.judged = s.request(f.graph), f.graph
 	if t.command == wire.ComQuery && t.graph.Effects.Dynamic == nil {
 		f.text = t.packet[1:]
@@ -227,6 +225,8 @@ func (s *Session) trip(ctx context.Context, t *trip) error {
 	defer func() { s.rebuilt(ctx, f, answered) }()
 	if err := s.judge(ctx, f, func() error { return s.send(t.packet) }); errors.Is(err, errHopeless) {
 		return s.client.WritePacket(f.hopeless)
+	} else if errors.Is(err, errShown) { // since it was looked at above something is protected
+		return s.trip(ctx, t)
 	} else if err != nil {
 		return err
 	}

@@ -99,11 +99,12 @@ func (c *cursor) skipValue(code uint16) {
 	}
 }
 
-// takeTime reads a date, time or both, at most the 12 bytes of a TIME with microseconds.
+// takeTime reads a date, time or both, at most the 13 bytes of a DATETIME with microseconds and its time zone's
+// distance, as Connector/J writes it.
 func (c *cursor) takeTime() {
 	size := c.uint8("an attribute value")
-	if size > 12 {
-		c.fail("a time that is longer than 12 bytes")
+	if size > 13 {
+		c.fail("a time that is longer than 13 bytes")
 	}
 	c.take(uint64(size), "an attribute value")
 }

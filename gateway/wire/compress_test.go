@@ -74,11 +74,13 @@ func cuttings(t testing.TB, a Algorithm, stream []byte, cut func() int) []byte {
 }
 
 func someText(n int) []byte {
-	b := make([]byte, n)
-	for i := range b {
-		b[i] = "abcdefgh "[rand.IntN(9)]
+	r := rand.New(rand.NewPCG(1, uint64(n)))
+	var b []byte
+	for len(b) < n {
+		// Words that come again: of letters by chance an encoder may find that they are not worth its work.
+		b = append(b, [...]string{"some ", "words ", "of a ", "result ", "that ", "repeats ", "itself, ", "as rows ", "do; "}[r.IntN(9)]...)
 	}
-	return b
+	return b[:n]
 }
 
 func compressing(b []byte, how Compression, server bool) (*Conn, *pipe) {

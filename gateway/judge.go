@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"sluice/enforcement"
@@ -120,12 +121,24 @@ func (s *Session) commit(ctx context.Context, f *flight, send func() error) (boo
 	return true, send()
 }
 
-// landed ends the flight when the answer is through.
-func (s *Session) landed() {
+// landed ends the flight when the answer is through, and tells whether the statement was killed meanwhile.
+func (s *Session) landed() (killed bool) {
 	s.mu.Lock()
+	killed = s.flight != nil && s.flight.killed
 	s.flight = nil
 	s.mu.Unlock()
 	s.pending.Store(0)
+	return killed
+}
+
+// absorbKill takes a KILL QUERY that came behind the end of its statement: it must not hit the client's next one.
+func (s *Session) absorbKill(ctx context.Context) error {
+	_, err := s.ask(ctx, "DO 0")
+	var refused *wire.ERR
+	if errors.As(err, &refused) {
+		return nil
+	}
+	return err
 }
 
 // crosses tells whether a request holds a flow that some policy could forbid: data of a project

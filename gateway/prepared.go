@@ -62,7 +62,11 @@ func (s *Session) prepareTrip(ctx context.Context, t *trip, p *prepared) error {
 		return s.denied(ctx, t, f)
 	}
 	defer s.landed()
-	if err := s.relay(ctx, t, f); err != nil || !t.succeeded {
+	err := s.relay(ctx, t, f)
+	if s.landed() && err == nil {
+		err = s.absorbKill(ctx)
+	}
+	if err != nil || !t.succeeded {
 		return err
 	}
 	p.id, p.params = t.outcome.prepared.StatementID, t.outcome.prepared.Params

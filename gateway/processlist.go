@@ -11,8 +11,8 @@ import (
 	"sluice/lineage"
 )
 
-// processList answers SHOW PROCESSLIST while anything is protected: the warehouse's own list with the texts of
-// other sessions hidden, since those hold other people's data and tools ask for the list all the time. It
+// processList answers SHOW PROCESSLIST and SHOW REPLICA STATUS while anything is protected: the warehouse's own answer with the texts
+// of other sessions hidden, since those hold other people's data and tools ask for both all the time. It
 // reports false when the warehouse may answer by itself.
 func (s *Session) processList(ctx context.Context, t *trip) (bool, error) {
 	if !s.hides(s.g.Policies.Current(), t.graph) {
@@ -66,13 +66,18 @@ func (s *Session) hidden(columns []wire.Column, row []*string) []wire.Value {
 	for i := range columns {
 		switch {
 		case i >= len(row) || row[i] == nil:
-		case strings.EqualFold(columns[i].Name, "Info") && !own:
+		case strings.EqualFold(columns[i].Name, "Info") && !own, quotesRows(columns[i].Name) && *row[i] != "":
 			out[i] = wire.Text("(hidden by Sluice)")
 		default:
 			out[i] = wire.Text(*row[i])
 		}
 	}
 	return out
+}
+
+// quotesRows tells the columns of SHOW REPLICA STATUS that hold errors of statements, which quote keys of rows.
+func quotesRows(column string) bool {
+	return strings.EqualFold(column, "Last_Error") || strings.EqualFold(column, "Last_SQL_Error")
 }
 
 // processInfo serves COM_PROCESS_INFO, the old form of SHOW PROCESSLIST.

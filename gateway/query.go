@@ -238,6 +238,9 @@ func (s *Session) trip(ctx context.Context, t *trip) error {
 	err := s.relay(ctx, t, f)
 	answered = err == nil
 	s.settle(ctx, t, f)
+	if s.landed() && err == nil {
+		return s.absorbKill(ctx)
+	}
 	return err
 }
 
@@ -279,6 +282,9 @@ func (s *Session) denied(ctx context.Context, t *trip, f *flight) error {
 			}
 			return s.client.WritePacket(e)
 		}
+	}
+	if s.state.modeStale {
+		_ = s.identify(ctx) // the client may get texts in another character set by now
 	}
 	return s.refuse(f)
 }

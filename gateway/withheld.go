@@ -253,12 +253,8 @@ func (a *answering) drop(ctx context.Context) error {
 		}
 	}
 	if killed {
-		// A kill that came late must not hit the client's next statement.
-		if _, err := s.ask(ctx, "DO 0"); err != nil {
-			var refused *wire.ERR
-			if !errors.As(err, &refused) {
-				return err
-			}
+		if err := s.absorbKill(ctx); err != nil {
+			return err
 		}
 	}
 	return errCut

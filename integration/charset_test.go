@@ -37,6 +37,7 @@ func TestNamesInNarrowCharacterSets(t *testing.T) {
 			owner.do("INSERT INTO `Таблица` VALUES (1, '" + canary + "')")
 			w.warehouse.Exec(t, "CREATE TABLE prj2.`größe` (id INT PRIMARY KEY, `straße` VARCHAR(40) CHARACTER SET utf8mb4)", "INSERT INTO prj2.`größe` VALUES (1, 'Hauptstraße')",
 				"CREATE TABLE prj2.`Таблица` (id INT PRIMARY KEY, `имя` VARCHAR(40) CHARACTER SET utf8mb4)", "INSERT INTO prj2.`Таблица` VALUES (1, 'имя')")
+			w.warehouse.Exec(t, "CREATE VIEW prj2.umlaut AS SELECT * FROM myprj.`größe`")
 			owner.do("SET ProjectProtection = true")
 
 			alice := w.as(t, "alice", "prj2")
@@ -51,6 +52,13 @@ func TestNamesInNarrowCharacterSets(t *testing.T) {
 				"EXPLAIN SELECT * FROM myprj.größe"} {
 				if m := alice.refused(latin1(t, q)); !strings.Contains(m, latin1(t, "myprj.größe")) {
 					t.Errorf("%s: the refusal does not name the table: %s", q, m)
+				}
+			}
+			// A text of ASCII does not ask which character set it is read by, but its refusal is spelt in the client's.
+			for charset, want := range map[string]string{"latin1": latin1(t, "myprj.größe"), "utf8mb4": "myprj.größe", "binary": "myprj.größe"} {
+				alice.do("SET NAMES " + charset)
+				if m := alice.refused("SELECT * FROM umlaut"); !strings.Contains(m, want) {
+					t.Errorf("after SET NAMES %s: the refusal does not name the table: %q", charset, m)
 				}
 			}
 			// The text of a statement is asked of the warehouse in a form that no character set for results garbles.

@@ -167,7 +167,8 @@ type Effects struct {
 	LocalFile bool
 	// Definitions: the statement changes definitions that other gateways must hear of first.
 	Definitions []Object
-	// ProcessList: the statement shows other sessions' statement texts (SHOW PROCESSLIST).
+	// ProcessList: the statement shows other sessions' texts among much that is harmless (SHOW PROCESSLIST, and in SHOW REPLICA STATUS the
+	// last error, which quotes keys).
 	ProcessList bool
 	// Diagnostics: the statement reads the diagnostics of the one before (SHOW WARNINGS …), so it
 	// must not disturb them and shows what they carry.

@@ -125,7 +125,7 @@ func (t *tracer) withoutTree(st *parser.Statement) {
 			t.sink(Sink{Kind: ResultSink})
 		}
 	case e.Private != "":
-	case st.Kind == "show processlist":
+	case st.Kind == "show processlist", st.Kind == "show replica status":
 		t.g.Effects.ProcessList = true
 	case st.Kind == "show warnings":
 		t.g.Effects.Diagnostics = true

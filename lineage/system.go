@@ -37,7 +37,7 @@ var sharedSchema = nameSet(`
 	innodb_ft_config
 	profiling innodb_ft_default_stopword rocksdb_cfstats rocksdb_dbstats rocksdb_global_info rocksdb_cf_options rocksdb_ddl rocksdb_index_file_map
 	rocksdb_perf_context rocksdb_perf_context_global rocksdb_compaction_stats
-	periods key_period_usage sequences slave_status optimizer_costs users disks locales catalogs
+	periods key_period_usage sequences optimizer_costs users disks locales catalogs
 	administrable_role_authorizations columns_extensions innodb_cached_indexes innodb_columns innodb_datafiles
 	innodb_fields innodb_foreign innodb_foreign_cols innodb_indexes innodb_session_temp_tablespaces innodb_tables
 	innodb_tablespaces innodb_tablespaces_brief innodb_tablestats innodb_temp_table_info innodb_virtual

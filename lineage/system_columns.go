@@ -45,6 +45,7 @@ var openColumns = map[string]map[string]bool{
 	"performance_schema.variables_by_thread":                       nameSet(`thread_id variable_name`),
 	"performance_schema.replication_applier_status_by_coordinator": nameSet(`channel_name thread_id service_state name`),
 	"performance_schema.replication_applier_status_by_worker":      nameSet(`channel_name worker_id thread_id service_state name`),
+	"information_schema.slave_status":                              nameSet(`connection_name slave_io_running slave_sql_running seconds_behind_master master_host master_port using_gtid gtid_io_pos`),
 	"information_schema.query_cache_info":                          nameSet(`statement_schema hits`),
 }
 

@@ -29,6 +29,8 @@ func recogniseShow(s *scan) bool {
 	switch {
 	case s.is("PROCESSLIST"):
 		s.st.Kind = "show processlist"
+	case (s.is("SLAVE") || s.is("REPLICA") || s.is("ALL")) && s.has(s.i, len(s.st.Tokens), "STATUS"):
+		s.st.Kind = "show replica status"
 	case s.is("ENGINE"):
 		if s.has(s.i, len(s.st.Tokens), "STATUS", "MUTEX", "LOGS") {
 			s.st.Extra.Private = "SHOW ENGINE … STATUS, which shows other sessions' statements"

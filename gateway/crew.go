@@ -5,7 +5,6 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
-	"time"
 )
 
 // crew runs sessions on goroutines that wait for the next client a moment after their own has left. Their stacks have the size
@@ -17,11 +16,8 @@ type crew struct {
 	working sync.WaitGroup
 }
 
-// The bounds of the waiting.
-const (
-	maxWaiting = 16
-	waitNext   = 100 * time.Millisecond
-)
+// maxWaiting bounds the goroutines that wait.
+const maxWaiting = 16
 
 func newCrew(session func(net.Conn)) *crew {
 	return &crew{session: session, next: make(chan net.Conn)}
@@ -50,13 +46,22 @@ func (c *crew) await(ctx context.Context) net.Conn {
 	if c.waiting.Add(1) > maxWaiting {
 		return nil
 	}
-	patience := time.NewTimer(waitNext)
-	defer patience.Stop()
 	select {
 	case conn := <-c.next:
 		return conn
-	case <-patience.C:
 	case <-ctx.Done():
+		return nil
 	}
-	return nil
+}
+
+// dismiss ends those that wait. It is called now and then, so that they do not wait for long: a timer for each would cost as much
+// as a new goroutine.
+func (c *crew) dismiss() {
+	for range maxWaiting {
+		select {
+		case c.next <- nil:
+		default:
+			return
+		}
+	}
 }

@@ -32,16 +32,21 @@ func TestCrew(t *testing.T) {
 	senders.Wait()
 	done := make(chan struct{})
 	go func() { c.working.Wait(); close(done) }()
-	select {
-	case <-done:
-	case <-time.After(20 * waitNext):
-		t.Fatalf("%d goroutines still wait", c.waiting.Load())
+	for ended, late := false, time.After(20*time.Second); !ended; {
+		c.dismiss()
+		select {
+		case <-done:
+			ended = true
+		case <-late:
+			t.Fatalf("%d goroutines still wait", c.waiting.Load())
+		case <-time.After(time.Millisecond):
+		}
 	}
 	if served.Load() != clients || c.waiting.Load() != 0 {
 		t.Errorf("%d of %d clients served, %d wait", served.Load(), clients, c.waiting.Load())
 	}
 
-	// The end of the gateway does not wait for the patience of those that wait.
+	// Those that wait end with the gateway.
 	c.take(ctx, conn)
 	for c.waiting.Load() == 0 {
 		time.Sleep(time.Millisecond / 4)
@@ -61,7 +66,7 @@ func TestCrewGoesOn(t *testing.T) {
 	defer peer.Close()
 	reused := 0
 	for range 50 {
-		for deadline := time.Now().Add(waitNext / 2); c.waiting.Load() == 0 && started.Load() > 0 && time.Now().Before(deadline); {
+		for deadline := time.Now().Add(50 * time.Millisecond); c.waiting.Load() == 0 && started.Load() > 0 && time.Now().Before(deadline); {
 			time.Sleep(time.Millisecond / 10)
 		}
 		if c.waiting.Load() > 0 {

@@ -147,7 +147,7 @@ func (g *Gateway) Serve(ctx context.Context, l net.Listener) error {
 	defer cancel() // runs first: every session ends with its context
 	stop := context.AfterFunc(ctx, func() { _ = l.Close(); g.sessions.closeAll() })
 	defer stop()
-	watching.Go(func() { g.watch(ctx) })
+	watching.Go(func() { g.watch(ctx, sessions) })
 	watching.Go(func() { g.hangups.run(ctx, g.sessions.hungUp) })
 	for {
 		conn, err := l.Accept()
@@ -172,7 +172,7 @@ func (g *Gateway) Serve(ctx context.Context, l net.Listener) error {
 
 // watch looks once a second for clients that vanished while their statement runs, has the ends of new sessions' connections
 // reported, and now and then tidies up.
-func (g *Gateway) watch(ctx context.Context) {
+func (g *Gateway) watch(ctx context.Context, waiting *crew) {
 	t := tidier{since: time.Now()}
 	tick := time.NewTicker(time.Second)
 	defer tick.Stop()
@@ -187,6 +187,7 @@ func (g *Gateway) watch(ctx context.Context) {
 					s.checkClient(ctx, now)
 				}
 			})
+			waiting.dismiss()
 			t.look(now, g.next.Load())
 		}
 	}

@@ -54,6 +54,10 @@ func NewConn(c net.Conn) *Conn { return &Conn{conn: c} }
 func (c *Conn) ReadAhead(on bool) {
 	c.ahead = on
 	if !on && c.Buffered() == 0 {
+		if c.store != nil {
+			clear(c.store) // it may have held a password's proof
+			stores.Put((*[readAhead]byte)(c.store))
+		}
 		c.store, c.buf, c.from = nil, nil, 0
 	}
 }
@@ -187,9 +191,12 @@ func (c *Conn) fillRaw(p []byte) error {
 	return nil
 }
 
+// stores are buffers of connections that stopped reading ahead.
+var stores = sync.Pool{New: func() any { return new([readAhead]byte) }}
+
 func (c *Conn) readMore() error {
 	if c.store == nil {
-		c.store = make([]byte, readAhead)
+		c.store = stores.Get().(*[readAhead]byte)[:]
 	}
 	n, err := c.conn.Read(c.store)
 	c.buf, c.from = c.store[:n], 0

@@ -6,7 +6,7 @@ import (
 )
 
 // windowSize is the size of a pooled read buffer: a small answer in one read, a long one in few.
-const windowSize = 32 << 10
+const windowSize = 64 << 10
 
 var windows = sync.Pool{New: func() any { b := make([]byte, windowSize); return &b }}
 

@@ -155,9 +155,9 @@ type answering struct {
 	walker  wire.Walker
 	out     outcome
 	written int
-	hurried bool   // the client's leg has a write deadline
-	through bool   // nothing in the answer is changed on its way, but for what takes its place
-	frame   []byte // the compressed packet that holds what the window does; nil for none
+	hurried time.Time // when the client's leg got a write deadline; zero: it has none
+	through bool      // nothing in the answer is changed on its way, but for what takes its place
+	frame   []byte    // the compressed packet that holds what the window does; nil for none
 
 	// While the origin of columns is watched, a result set goes out only when all its definitions were looked
 	// at: clients take an error in its place, and not in the middle of the definitions.
@@ -272,17 +272,21 @@ func (a *answering) flush(p []byte) error {
 	return nil
 }
 
-// hurry bounds the next write to the client, of n bytes, when it may block.
+// hurry bounds the next write to the client, of n bytes, when it may block. The bound of a write a moment ago does for it, too.
 func (a *answering) hurry(n int) {
-	if a.written > 0 || n >= windowed {
-		a.hurried = true
-		_ = a.s.client.SetWriteDeadline(time.Now().Add(a.s.g.Limits.WriteTimeout))
+	if a.written == 0 && n < windowed {
+		return
+	}
+	now, timeout := time.Now(), a.s.g.Limits.WriteTimeout
+	if now.Sub(a.hurried) > timeout/64 {
+		a.hurried = now
+		_ = a.s.client.SetWriteDeadline(now.Add(timeout))
 	}
 }
 
 // unhurry takes the bound away: the next answer may come long after it.
 func (a *answering) unhurry() {
-	if a.hurried && a.s.phase.Load() != phaseClosed {
+	if !a.hurried.IsZero() && a.s.phase.Load() != phaseClosed {
 		_ = a.s.client.SetWriteDeadline(time.Time{})
 	}
 }

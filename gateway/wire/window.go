@@ -28,6 +28,9 @@ func (w *Window) Consume(n int) {
 	}
 }
 
+// shortRest is the most that is moved to make more room for a read: the beginning of a packet whose end is to come.
+const shortRest = 4 << 10
+
 // Fill reads once from r behind Bytes, after making room by moving or growing. It reports io.EOF
 // only when nothing came.
 func (w *Window) Fill(r io.Reader) error {
@@ -49,7 +52,8 @@ func (w *Window) room() {
 		w.pooled = windows.Get().(*[]byte)
 		w.buf = *w.pooled
 	}
-	if w.upTo < len(w.buf) {
+	rest := w.upTo - w.from
+	if w.upTo < len(w.buf) && (w.from == 0 || rest > shortRest) {
 		return
 	}
 	if w.from > 0 {

@@ -20,6 +20,20 @@ CREATE TRIGGER lab.tr AFTER INSERT ON lab.t FOR EACH ROW INSERT INTO lab.log SEL
 CREATE FUNCTION lab.f() RETURNS INT RETURN (SELECT MAX(amount) FROM pay.salary);
 CREATE PROCEDURE lab.p() BEGIN DECLARE x INT; SELECT MAX(id) INTO x FROM pay.salary; INSERT INTO lab.t VALUES (1, x); END;`
 
+// fuzzSnapshot is a catalog of these definitions.
+func fuzzSnapshot(t testing.TB) *catalog.Snapshot {
+	t.Helper()
+	loader, err := lineage.LoadDefinitions(fuzzDefinitions, dialect("mariadb"), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	snapshot, err := catalog.New(loader, 0).Current(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return snapshot
+}
+
 // goldenTexts are the statements of the golden cases.
 func goldenTexts(t testing.TB) []string {
 	t.Helper()
@@ -50,14 +64,7 @@ func FuzzTrace(f *testing.F) {
 		f.Add(text, uint8(i%3), uint8(0))
 	}
 	dialects := []parser.Dialect{dialect("mariadb"), dialect("mysql"), dialect("tidb")}
-	loader, err := lineage.LoadDefinitions(fuzzDefinitions, dialects[0], "")
-	if err != nil {
-		f.Fatal(err)
-	}
-	snapshot, err := catalog.New(loader, 0).Current(context.Background())
-	if err != nil {
-		f.Fatal(err)
-	}
+	snapshot := fuzzSnapshot(f)
 	f.Fuzz(func(t *testing.T, text string, flavor, mode uint8) {
 		rd := parser.Reading{Dialect: dialects[int(flavor)%len(dialects)], Mode: parser.Mode(mode)}
 		script, err := parser.Parse(text, rd)

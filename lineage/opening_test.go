@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"sluice/lineage"
-	"sluice/lineage/catalog"
 	"sluice/parser"
 )
 
@@ -21,14 +20,7 @@ func TestOpeningsAreInert(t *testing.T) {
 		value := pick("1", "'plain text'", "@@"+pick(variables...), pick("connection_id", "VERSION", "database", "user", "row_count", "FOUND_ROWS", "last_insert_id", "current_user")+"()")
 		return value + pick("", " AS x")
 	}
-	loader, err := lineage.LoadDefinitions(fuzzDefinitions, dialect("mariadb"), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	snapshot, err := catalog.New(loader, 0).Current(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
+	snapshot := fuzzSnapshot(t)
 	var labels lineage.Labels
 	inert := 0
 	for range 2000 {

@@ -6,7 +6,6 @@ import (
 	"testing"
 
 	"sluice/lineage"
-	"sluice/lineage/catalog"
 	"sluice/parser"
 )
 
@@ -19,14 +18,7 @@ var valueKinds = map[string]bool{
 // A variable in the place of any literal of a golden case is in the graph, or the statement is not understood: what recognisers leave
 // out of a tree, and what stands between the statements of a program, evaluates nothing that is not kept.
 func TestVariablesInPlaceOfLiterals(t *testing.T) {
-	loader, err := lineage.LoadDefinitions(fuzzDefinitions, dialect("mariadb"), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	snapshot, err := catalog.New(loader, 0).Current(context.Background())
-	if err != nil {
-		t.Fatal(err)
-	}
+	snapshot := fuzzSnapshot(t)
 	tried := 0
 	for _, flavor := range []string{"mariadb", "mysql", "tidb"} {
 		rd := parser.Reading{Dialect: dialect(flavor)}

@@ -25,6 +25,8 @@ type change struct {
 	columns []string
 	// quiet: no triggers fire.
 	quiet bool
+	// skips: a new row stays out, without an error, where its key is there already.
+	skips bool
 }
 
 func changes(events ...string) change { return change{events: events} }
@@ -106,13 +108,13 @@ func (t *tracer) writeBase(o Object, def *catalog.Object, c change) {
 // setOff reads what a change of a table's rows sets off: triggers and foreign keys.
 func (t *tracer) setOff(o Object, def *catalog.Object, c change) {
 	for _, event := range c.events {
-		key := fmt.Sprint("write ", event, c.quiet, c.columns, o)
+		key := fmt.Sprint("write ", event, c.quiet, c.skips, c.columns, o)
 		if t.written[key] {
 			continue
 		}
 		t.wrote(key)
 		if !c.quiet {
-			t.fire(o, def, event)
+			t.fire(o, def, event, c.skips)
 		}
 		t.keys(o, def, event, c.columns)
 	}
@@ -126,14 +128,20 @@ func (t *tracer) wrote(key string) {
 	t.written[key] = true
 }
 
-// fire reads the triggers of one event. OLD rows reach them.
-func (t *tracer) fire(o Object, def *catalog.Object, event string) {
+// fire reads the triggers of one event. OLD rows reach them, and what a trigger does for a row that came in tells which keys
+// were there where others stay out.
+func (t *tracer) fire(o Object, def *catalog.Object, event string, skips bool) {
 	for _, trigger := range def.Triggers {
 		if !strings.Contains(strings.ToUpper(trigger.Event), event) {
 			continue
 		}
-		if event != onInsert {
+		switch {
+		case event != onInsert:
 			t.read(Source{Kind: TableSource, Object: o})
+		case skips:
+			t.implicit++
+			t.read(Source{Kind: TableSource, Object: o})
+			t.implicit--
 		}
 		t.trigger(trigger)
 	}
@@ -298,6 +306,7 @@ func (t *tracer) insert(n *ast.InsertStmt, e *parser.Extra) {
 	if n.IsReplace {
 		c = changes(onInsert, onDelete)
 	}
+	c.skips = n.IgnoreErr || len(n.OnDuplicate) > 0
 	to := targets(n.Table)
 	for _, to := range to {
 		t.write(to.schema, to.name, c)
@@ -457,6 +466,7 @@ func (t *tracer) loadData(n *ast.LoadDataStmt) {
 		if n.OnDuplicate == ast.OnDuplicateKeyHandlingReplace {
 			c = changes(onInsert, onDelete)
 		}
+		c.skips = n.OnDuplicate == ast.OnDuplicateKeyHandlingIgnore || n.FileLocRef == ast.FileLocClient // LOCAL implies it
 		t.write(n.Table.Schema.O, n.Table.Name.O, c)
 	}
 	for _, c := range n.ColumnsAndUserVars {

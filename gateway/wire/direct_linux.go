@@ -34,7 +34,7 @@ func Direct(c net.Conn) net.Conn {
 
 func directed(c stream, raw syscall.RawConn) *directConn {
 	d := &directConn{stream: c, raw: raw}
-	d.in.step, d.out.step = d.in.read, d.out.write
+	d.in.step, d.out.step = d.fill, d.out.write
 	return d
 }
 
@@ -48,6 +48,7 @@ type directConn struct {
 	stream
 	raw     syscall.RawConn
 	in, out transfer
+	gather  gathering
 	closing closing
 }
 
@@ -76,9 +77,12 @@ func (t *transfer) call(trap, fd uintptr) (n int, wait bool) {
 	}
 }
 
-func (t *transfer) read(fd uintptr) bool {
-	n, wait := t.call(syscall.SYS_READ, fd)
-	t.n = n
+func (c *directConn) fill(fd uintptr) bool {
+	n, wait := c.in.call(syscall.SYS_READ, fd)
+	c.in.n = n
+	if wait {
+		c.awaitMany(fd)
+	}
 	return !wait
 }
 
@@ -133,6 +137,7 @@ func (c *directConn) Read(p []byte) (int, error) {
 	c.in.begin(p)
 	err := c.raw.Read(c.in.step)
 	n := c.in.n
+	c.gather.since.Add(int64(n))
 	if err = c.in.end(c, "read", err); err != nil || n > 0 {
 		return n, err
 	}
@@ -147,6 +152,7 @@ func (c *directConn) Write(p []byte) (int, error) {
 	if c.closing.begun.Load() {
 		return 0, net.ErrClosed
 	}
+	c.asked()
 	c.out.begin(p)
 	err := c.raw.Write(c.out.step)
 	n := len(p) - len(c.out.p)

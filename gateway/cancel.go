@@ -38,7 +38,7 @@ func (s *Session) clientLost() {
 	}
 }
 
-// watchWarehouse has the end of the session's warehouse connection reported. Short sessions leave before they are watched.
+// watchWarehouse has the end of the session's warehouse connection reported, also that of a warehouse that is gone without a word. Short sessions leave before they are watched.
 func (s *Session) watchWarehouse() {
 	if s.watched {
 		return
@@ -48,6 +48,9 @@ func (s *Session) watchWarehouse() {
 	s.mu.Unlock()
 	if in {
 		s.watched = true
+		if socket, can := innermost(w.NetConn()).(interface{ KeepAlive() }); can {
+			socket.KeepAlive()
+		}
 		s.g.hangups.add(w.NetConn(), s.id)
 	}
 }

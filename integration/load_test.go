@@ -30,7 +30,7 @@ var loads = []struct {
 }
 
 const (
-	loadRounds  = 3
+	loadRounds  = 5
 	loadSeconds = 3
 )
 

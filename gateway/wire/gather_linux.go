@@ -6,7 +6,6 @@ import (
 	"sync/atomic"
 	"syscall"
 	"time"
-	"unsafe"
 )
 
 // A long answer comes about as fast as it is relayed, so a relay waits for it again and again, and each wait costs two changes
@@ -69,9 +68,7 @@ func (c *directConn) asked() {
 	}
 }
 
-func lowWater(fd uintptr, n int32) {
-	_, _, _ = syscall.RawSyscall6(syscall.SYS_SETSOCKOPT, fd, syscall.SOL_SOCKET, syscall.SO_RCVLOWAT, uintptr(unsafe.Pointer(&n)), unsafe.Sizeof(n), 0)
-}
+func lowWater(fd uintptr, n int32) { setOption(fd, syscall.SOL_SOCKET, syscall.SO_RCVLOWAT, n) }
 
 // canGather tells whether the kernel's poll heeds SO_RCVLOWAT and tells of waiting bytes when it is lowered: Linux 4.18.
 var canGather = func() bool {

@@ -13,7 +13,7 @@ import (
 // Listen listens at a TCP address for connections that are direct, stay alive and send what is written at once.
 func Listen(address string) (net.Listener, error) {
 	config := net.ListenConfig{KeepAlive: -1, Control: func(_, _ string, raw syscall.RawConn) error {
-		return raw.Control(func(fd uintptr) { setOptions(fd) }) // those that are accepted inherit them
+		return raw.Control(func(fd uintptr) { noDelay(fd); keepAlive(fd) }) // those that are accepted inherit them
 	}}
 	config.SetMultipathTCP(false) // it would not hand its options on everywhere
 	l, err := config.Listen(context.Background(), "tcp", address)
@@ -71,7 +71,7 @@ func (l *listener) Addr() net.Addr { return l.address }
 // Close ends accepting.
 func (l *listener) Close() error { return l.file.Close() }
 
-// Dial connects to a TCP address. One of numbers is dialled by calls of this file's own: the dialer of package net, which looks
+// Dial connects to a TCP address. The connection is to be told KeepAlive once it lasts. One of numbers is dialled by calls of this file's own: the dialer of package net, which looks
 // names up and tries several addresses at once, costs nearly as much as the kernel's part of it on one machine.
 func Dial(ctx context.Context, network, address string, timeout time.Duration) (net.Conn, error) {
 	to, err := netip.ParseAddrPort(address)
@@ -96,7 +96,7 @@ func dial(ctx context.Context, to netip.AddrPort, timeout time.Duration) (net.Co
 	if errno != 0 {
 		return nil, os.NewSyscallError("socket", errno)
 	}
-	setOptions(fd)
+	noDelay(fd)
 	connected := func(fd uintptr) bool {
 		_, _, errno = syscall.RawSyscall(syscall.SYS_CONNECT, fd, uintptr(unsafe.Pointer(address)), size)
 		return errno != syscall.EINPROGRESS && errno != syscall.EALREADY && errno != syscall.EINTR
@@ -135,18 +135,24 @@ const (
 	keepAliveTries = 9
 )
 
-func setOptions(fd uintptr) {
+func noDelay(fd uintptr) { setOption(fd, syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1) }
+
+func keepAlive(fd uintptr) {
 	every := int32(keepAliveEvery / time.Second)
-	for _, o := range [...]struct{ level, name, value int32 }{
-		{syscall.IPPROTO_TCP, syscall.TCP_NODELAY, 1},
-		{syscall.SOL_SOCKET, syscall.SO_KEEPALIVE, 1},
-		{syscall.IPPROTO_TCP, syscall.TCP_KEEPIDLE, every},
-		{syscall.IPPROTO_TCP, syscall.TCP_KEEPINTVL, every},
-		{syscall.IPPROTO_TCP, syscall.TCP_KEEPCNT, keepAliveTries},
-	} {
-		_, _, _ = syscall.RawSyscall6(syscall.SYS_SETSOCKOPT, fd, uintptr(o.level), uintptr(o.name), uintptr(unsafe.Pointer(&o.value)), unsafe.Sizeof(o.value), 0)
-	}
+	setOption(fd, syscall.SOL_SOCKET, syscall.SO_KEEPALIVE, 1)
+	setOption(fd, syscall.IPPROTO_TCP, syscall.TCP_KEEPIDLE, every)
+	setOption(fd, syscall.IPPROTO_TCP, syscall.TCP_KEEPINTVL, every)
+	setOption(fd, syscall.IPPROTO_TCP, syscall.TCP_KEEPCNT, keepAliveTries)
 }
+
+// setOption sets a socket's option (socket(7), tcp(7)). None of those here fails on a socket that is open.
+func setOption(fd, level, name uintptr, value int32) {
+	_, _, _ = syscall.RawSyscall6(syscall.SYS_SETSOCKOPT, fd, level, name, uintptr(unsafe.Pointer(&value)), unsafe.Sizeof(value), 0)
+}
+
+// KeepAlive has the end of a peer that is gone without a word noticed. A connection that was accepted has it from the start; one
+// that was dialled is told when it lasts, since most are short and it takes four calls.
+func (c *directConn) KeepAlive() { _ = c.raw.Control(keepAlive) }
 
 // file is a socket as package os keeps it: it waits for it by the runtime's poller.
 type file struct {

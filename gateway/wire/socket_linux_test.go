@@ -23,6 +23,7 @@ func TestSocketsAreSetUp(t *testing.T) {
 		if accepted.RemoteAddr().String() != dialled.LocalAddr().String() || accepted.LocalAddr().String() != dialled.RemoteAddr().String() {
 			t.Errorf("%s: %v <- %v, and %v -> %v", address, accepted.LocalAddr(), accepted.RemoteAddr(), dialled.LocalAddr(), dialled.RemoteAddr())
 		}
+		dialled.(interface{ KeepAlive() }).KeepAlive()
 		for _, c := range []net.Conn{dialled, accepted} {
 			for name, want := range map[int]int{syscall.TCP_NODELAY: 1, syscall.TCP_KEEPIDLE: 60} {
 				if got := option(t, c, syscall.IPPROTO_TCP, name); got != want {

@@ -6,6 +6,7 @@ import (
 	"net"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -74,18 +75,14 @@ func TestGatherNeverForgetsAByte(t *testing.T) {
 		t.Skip("works both processors for seconds")
 	}
 	const connections, rounds = 12, 60
-	done := make(chan struct{})
-	defer close(done)
 	// More threads than processors: any of them may stand still between two calls.
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(4 * runtime.NumCPU()))
+	var done atomic.Bool
+	defer done.Store(true)
 	for range 4 * runtime.NumCPU() {
 		go func() {
-			for {
-				select {
-				case <-done:
-					return
-				default:
-				}
+			for !done.Load() {
+				continue
 			}
 		}()
 	}

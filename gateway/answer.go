@@ -67,6 +67,8 @@ func (s *Session) environment() *CommandEnv {
 			if !s.caps.Has(wire.ClientLocalFiles) {
 				return nil, errors.New("the client does not allow LOCAL INFILE (start the mysql client with --local-infile); or give the policy inline")
 			}
+			s.client.Patience(s.g.Limits.WriteTimeout)
+			defer s.client.Patience(0)
 			return s.client.RequestFile(name, maxPolicyFile)
 		},
 		Judge: s.explain,

@@ -53,10 +53,12 @@ func (s *Session) askRow(ctx context.Context, expressions string) ([][]*string, 
 // askColumns is ask with the columns.
 func (s *Session) askColumns(_ context.Context, sql string) ([]wire.Column, [][]*string, error) {
 	_ = s.warehouse.SetReadDeadline(time.Now().Add(s.g.Limits.WriteTimeout))
+	s.stillEnding()
 	s.warehouse.ReadAhead(true) // many small packets
 	defer func() {
 		s.warehouse.ReadAhead(false)
 		_ = s.warehouse.SetReadDeadline(time.Time{})
+		s.stillEnding()
 	}()
 	attributes := s.attributes
 	s.attributes = nil // the client's are not the question's
@@ -65,6 +67,7 @@ func (s *Session) askColumns(_ context.Context, sql string) ([]wire.Column, [][]
 	if err != nil {
 		return nil, nil, errors.Join(errLost, err)
 	}
+	s.unanswered = 0
 	first, err := s.answerPacket()
 	if err != nil {
 		return nil, nil, err
@@ -317,6 +320,7 @@ func (s *Session) prepareError(text []byte, counts func(code uint16) bool) []byt
 	if err := s.send(append([]byte{byte(wire.ComStmtPrepare)}, text...)); err != nil {
 		return nil
 	}
+	s.unanswered = 0
 	first, err := s.warehouse.ReadPacket(askLimit)
 	if err != nil || len(first) == 0 {
 		return nil

@@ -43,7 +43,9 @@ func (s *Session) watchWarehouse() {
 	if s.watched {
 		return
 	}
-	s.mu.Lock()
+	if !s.mu.TryLock() {
+		return // the next time
+	}
 	w, in := s.warehouse, s.public.Connection != 0
 	s.mu.Unlock()
 	if in {
@@ -52,6 +54,21 @@ func (s *Session) watchWarehouse() {
 			socket.KeepAlive()
 		}
 		s.g.hangups.add(w.NetConn(), s.id)
+	}
+}
+
+// checkStuck ends a session whose client takes nothing of its answer for too long. It would hold what it has until its client goes.
+func (s *Session) checkStuck(now time.Time) {
+	if !s.watched {
+		return // it is not known to have logged in, which has a time of its own
+	}
+	socket, can := innermost(s.client.NetConn()).(interface{ Stuck() time.Time })
+	if !can {
+		return
+	}
+	if since := socket.Stuck(); !since.IsZero() && now.Sub(since) > s.g.Limits.WriteTimeout {
+		s.g.Log.Info("client takes no answer", "connection", s.connection, "client", s.address)
+		s.abort()
 	}
 }
 

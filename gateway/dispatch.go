@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"strings"
+	"time"
 
 	"sluice/gateway/wire"
 	"sluice/lineage"
@@ -152,7 +153,9 @@ func (s *Session) changeUser(ctx context.Context, packet []byte) error {
 		return err
 	}
 	s.auth.plugin, s.auth.firstAnswer = u.AuthPlugin, u.AuthResponse
+	s.boundLogin(time.Now().Add(s.g.Limits.LoginTimeout))
 	ok, err := s.authenticate()
+	s.boundLogin(time.Time{})
 	u.Forget()
 	clear(packet)
 	if errors.Is(err, errRejected) {

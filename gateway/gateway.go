@@ -183,6 +183,7 @@ func (g *Gateway) watch(ctx context.Context, waiting *crew) {
 		case now := <-tick.C:
 			g.sessions.each(func(s *Session) {
 				s.watchWarehouse()
+				s.checkStuck(now)
 				if g.KillOnLoss {
 					s.checkClient(ctx, now)
 				}

@@ -50,6 +50,7 @@ func (p *patient) Write(b []byte) (int, error) {
 	if now := time.Now(); now.Sub(p.since) > p.s.g.Limits.WriteTimeout/8 {
 		p.since = now
 		_ = p.s.client.SetReadDeadline(now.Add(p.s.g.Limits.WriteTimeout))
+		p.s.stillEnding()
 	}
 	return n, err
 }

@@ -28,15 +28,16 @@ type flight struct {
 	rebuild   *rebuild
 	asked     bool   // the warehouse was asked whether it would refuse it
 	hopeless  []byte // the ERR packet by which the warehouse would refuse it anyway
+	unsent    bool   // its last bytes are not written, so that it does not run; under mu
 }
 
 // attempts bounds how often a statement is judged anew because the policy changed under it.
 const attempts = 16
 
-// judge takes steps 4 to 6 for a graph and calls send, which writes the statement to the warehouse,
-// if it may run. send is called under the session's lock, with the snapshot that decided still the
-// current one: that is what Apply relies on. A denied statement has been recorded and not sent.
-func (s *Session) judge(ctx context.Context, f *flight, send func() error) error {
+// judge takes steps 4 to 6 for a graph and sends the statement to the warehouse if it may run. Its last bytes are
+// written under the session's lock, with the snapshot that decided still the current one, or one that permits it
+// too: that is what Apply relies on. A denied statement has been recorded and not sent.
+func (s *Session) judge(ctx context.Context, f *flight, packet []byte) error {
 	verified := map[*enforcement.Seal]bool(nil)
 	for range attempts {
 		f.snapshot = s.g.Policies.Current()
@@ -53,7 +54,10 @@ func (s *Session) judge(ctx context.Context, f *flight, send func() error) error
 				continue
 			}
 		}
-		done, err := s.commit(ctx, f, send)
+		done, err := s.commit(ctx, f, packet)
+		if errors.Is(err, errWithheld) {
+			s.sayStopped(f)
+		}
 		if done || err != nil {
 			return err
 		}
@@ -97,7 +101,7 @@ func denial(revision uint64, rule enforcement.Rule, detail string) enforcement.D
 }
 
 // commit is step 6 and the first half of step 7. It reports false when the snapshot changed.
-func (s *Session) commit(ctx context.Context, f *flight, send func() error) (bool, error) {
+func (s *Session) commit(ctx context.Context, f *flight, packet []byte) (bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.g.Policies.Current() != f.snapshot {
@@ -118,7 +122,58 @@ func (s *Session) commit(ctx context.Context, f *flight, send func() error) (boo
 	}
 	s.flight = f
 	s.pending.Store(time.Now().UnixNano())
-	return true, send()
+	send := s.send
+	if len(packet) > windowed {
+		send = func(packet []byte) error { return s.sendLong(ctx, f, packet) }
+	}
+	err := send(packet)
+	if err != nil { // nothing is under way that Apply would have to end
+		s.flight = nil
+		s.pending.Store(0)
+	}
+	return true, err
+}
+
+// sayStopped tells why a statement ends that was decided and begun.
+func (s *Session) sayStopped(f *flight) {
+	if !f.decision.Permitted() {
+		_ = s.refuse(f)
+		return
+	}
+	_ = s.sayError(1142, "42000", stopped)
+}
+
+const stopped = "Sluice stopped this statement: the policy changed while it ran and no longer permits it. SHOW FLOW LOG in the owner's project finds the entry"
+
+// errWithheld says that a statement was not sent to its end, and that the connection is of no use now.
+var errWithheld = errors.New("the statement is no longer permitted, and was withheld")
+
+// sendLong sends a statement that may be a while on its way, since the warehouse reads as it likes. The session's lock, which it
+// is called with, is given up meanwhile: a change of the policy waits for it. Before the last bytes the decision is looked at again.
+func (s *Session) sendLong(ctx context.Context, f *flight, packet []byte) error {
+	f.unsent = true
+	rest, err := s.unlockedly(func() ([]byte, error) { return s.sendBeginning(packet) })
+	f.unsent = false
+	if err == nil && !f.killed && !s.g.Policies.Fresh(time.Now()) && crosses(f.snapshot, &f.request) {
+		s.deny(f, enforcement.Stale, "Sluice cannot renew its lease on the policy")
+		_ = s.record(ctx, f)
+		f.killed = true
+	}
+	if f.killed {
+		_ = s.warehouse.Close()
+		return errWithheld
+	}
+	if err == nil {
+		err = s.sendRest(rest)
+	}
+	return err
+}
+
+// unlockedly calls a function without the lock that the caller holds.
+func (s *Session) unlockedly(f func() ([]byte, error)) ([]byte, error) {
+	s.mu.Unlock()
+	defer s.mu.Lock()
+	return f()
 }
 
 // landed ends the flight when the answer is through, and tells whether the statement was killed meanwhile.

@@ -63,8 +63,7 @@ func (s *Session) login(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	_ = s.client.SetDeadline(time.Time{})
-	_ = s.warehouse.SetDeadline(time.Time{})
+	s.boundLogin(time.Time{})
 	s.program = strings.Clone(response.Attribute("program_name")) // else it keeps the whole packet
 	// Both legs are compressed as client and warehouse agreed, from behind the OK packet on.
 	how := wire.AgreedCompression(s.caps, response.ZstdLevel)
@@ -75,6 +74,13 @@ func (s *Session) login(ctx context.Context) error {
 	}
 	s.client.Compress(how, true)
 	return nil
+}
+
+// boundLogin bounds a dialogue of authentication, or ends that: but not for a session that is to end.
+func (s *Session) boundLogin(until time.Time) {
+	_ = s.client.SetDeadline(until)
+	_ = s.warehouse.SetDeadline(until)
+	s.stillEnding()
 }
 
 // welcome hands the client the warehouse's OK. Who was let in is asked before it matters: see unsettle.

@@ -13,6 +13,9 @@ import (
 // ownStatements is where the ids of prepared gateway commands begin: far above any warehouse's.
 const ownStatements = 0x7f000000
 
+// maxOwnBytes bounds the texts of prepared gateway commands: no warehouse counts them.
+const maxOwnBytes = maxPolicyFile
+
 // prepare serves COM_STMT_PREPARE: the whole trip, so that a client learns of a refusal at once; each
 // EXECUTE is judged again.
 func (s *Session) prepare(ctx context.Context, packet []byte) error {
@@ -55,7 +58,7 @@ func (s *Session) prepareTrip(ctx context.Context, t *trip, p *prepared) error {
 	f := &flight{statement: t.statement, graph: s.expand(t.graph)}
 	f.request = s.request(f.graph)
 	f.preparing = true
-	if err := s.judge(ctx, f, func() error { return s.send(t.packet) }); err != nil {
+	if err := s.judge(ctx, f, t.packet); err != nil {
 		return err
 	}
 	if !f.decision.Permitted() {
@@ -94,7 +97,11 @@ func (s *Session) unreadablePrepare(ctx context.Context, packet []byte, err erro
 
 // prepareCommand answers PREPARE of a gateway command; the warehouse never sees it.
 func (s *Session) prepareCommand(st *parser.Statement) error {
+	if s.state.ownBytes+len(st.Text) > maxOwnBytes {
+		return s.sayError(1461, "42000", "Can't create more prepared statements of Sluice's own on this connection: their texts are too long together")
+	}
 	s.state.own++
+	s.state.ownBytes += len(st.Text)
 	p := &prepared{id: ownStatements + s.state.own, command: st.Command, held: held{script: &lineage.Script{Script: &parser.Script{Statements: []parser.Statement{*st}}}}}
 	if s.state.prepared == nil {
 		s.state.prepared = make(map[uint32]*prepared)
@@ -122,11 +129,13 @@ func (s *Session) closeStatement(packet []byte) error {
 		return nil // the command has no answer
 	}
 	own := s.ownStatement(packet)
-	if p := s.state.prepared[id]; p != nil && p == s.state.last {
+	p := s.state.prepared[id]
+	if p != nil && p == s.state.last {
 		s.state.last = nil
 	}
 	delete(s.state.prepared, id)
 	if own {
+		s.state.ownBytes -= len(p.script.Statements[0].Text)
 		return nil
 	}
 	return s.send(packet)

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"fmt"
 	"net"
 	"net/netip"
@@ -11,14 +12,15 @@ import (
 
 // believeProxy takes the client's address from a PROXY header when the connection comes from a listed
 // network; a header from anywhere else is refused as a bad login packet would be.
-func (g *Gateway) believeProxy(conn net.Conn) (net.Conn, error) {
+func (g *Gateway) believeProxy(ctx context.Context, conn net.Conn) (net.Conn, error) {
 	at := addrPort(conn.RemoteAddr())
 	for _, network := range g.ProxyFrom {
 		if !network.Contains(at.Addr()) {
 			continue
 		}
 		_ = conn.SetReadDeadline(time.Now().Add(g.Limits.LoginTimeout))
-		defer func() { _ = conn.SetReadDeadline(time.Time{}) }()
+		stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
+		defer func() { stop(); _ = conn.SetReadDeadline(time.Time{}) }()
 		from, err := wire.ReadProxyHeader(conn)
 		switch {
 		case err != nil:

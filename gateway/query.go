@@ -223,7 +223,7 @@ func (s *Session) trip(ctx context.Context, t *trip) error {
 	}
 	answered := false
 	defer func() { s.rebuilt(ctx, f, answered) }()
-	if err := s.judge(ctx, f, func() error { return s.send(t.packet) }); errors.Is(err, errHopeless) {
+	if err := s.judge(ctx, f, t.packet); errors.Is(err, errHopeless) {
 		return s.client.WritePacket(f.hopeless)
 	} else if errors.Is(err, errShown) { // since it was looked at above something is protected
 		return s.trip(ctx, t)

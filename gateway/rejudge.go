@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"sluice/enforcement"
@@ -12,13 +13,54 @@ import (
 // that the new snapshot does not permit are killed and recorded (contract 5).
 func (g *Gateway) Apply(ctx context.Context, next *enforcement.Snapshot) error {
 	var killed []*killing
-	g.sessions.each(func(s *Session) {
+	var busy []*Session
+	rejudge := func(s *Session) {
 		if f := s.rejudge(ctx, next); f != nil {
 			killed = append(killed, &killing{s, f})
 		}
+	}
+	g.sessions.each(func(s *Session) {
+		if !s.mu.TryLock() {
+			busy = append(busy, s)
+			return
+		}
+		defer s.mu.Unlock()
+		rejudge(s)
 	})
+	awaitLocks(busy, rejudge)
 	g.seeThrough(ctx, killed)
 	return nil
+}
+
+// lockPatience is how long a change of the policy waits for sessions that are about to send. It is short beside a lease, within which
+// the change is to be acknowledged, and a warehouse that reads takes what is sent under the lock at once.
+const lockPatience = 500 * time.Millisecond
+
+// awaitLocks calls f for each session, under its lock. One that keeps the lock waits for a warehouse that does not read, and loses
+// its connection: what was not sent to its end does not run.
+func awaitLocks(busy []*Session, f func(*Session)) {
+	held := func(s *Session) bool {
+		if !s.mu.TryLock() {
+			return false
+		}
+		defer s.mu.Unlock()
+		f(s)
+		return true
+	}
+	pause := 50 * time.Microsecond
+	for until := time.Now().Add(lockPatience); len(busy) > 0 && time.Now().Before(until); pause = min(2*pause, 5*time.Millisecond) {
+		if busy = slices.DeleteFunc(busy, held); len(busy) > 0 {
+			time.Sleep(pause)
+		}
+	}
+	for _, s := range busy {
+		s.cutWarehouse()
+	}
+	for _, s := range busy {
+		s.mu.Lock()
+		f(s)
+		s.mu.Unlock()
+	}
 }
 
 // killing is a statement that must end.
@@ -50,7 +92,12 @@ func (g *Gateway) seeThrough(ctx context.Context, left []*killing) {
 
 // killAgain reports whether a killed statement has ended, and kills it again if not.
 func (s *Session) killAgain(ctx context.Context, f *flight, query bool) bool {
-	s.mu.Lock()
+	if !s.mu.TryLock() {
+		if !query {
+			s.cutWarehouse() // it waits for a warehouse that does not read
+		}
+		return false
+	}
 	defer s.mu.Unlock()
 	if s.flight != f {
 		return true
@@ -68,11 +115,9 @@ func (s *Session) kill(ctx context.Context, query bool) {
 	}
 }
 
-// rejudge is called with a new snapshot. Once it holds the lock, no statement that an older
-// snapshot decided can still be sent; one that is under way and no longer permitted is killed, and given back.
+// rejudge is called with a new snapshot and under the session's lock. From then on no statement that an older
+// snapshot decided can be sent, unless this one permits it; one that is under way and no longer permitted is killed, and given back.
 func (s *Session) rejudge(ctx context.Context, next *enforcement.Snapshot) *flight {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	f := s.flight
 	if f == nil || f.killed || f.graph == nil {
 		return nil
@@ -90,6 +135,10 @@ func (s *Session) rejudge(ctx context.Context, next *enforcement.Snapshot) *flig
 	late := &flight{statement: f.statement, graph: f.graph, request: r, decision: d, snapshot: next}
 	if err := s.record(ctx, late); err != nil {
 		s.g.Log.Error("record a killed statement", "connection", s.connection, "error", err)
+	}
+	if f.unsent {
+		s.cutWarehouse()
+		return nil
 	}
 	s.kill(ctx, true)
 	return f

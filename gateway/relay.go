@@ -42,17 +42,51 @@ var errCut = errors.New("answer ended by Sluice")
 func (s *Session) send(packet []byte) error {
 	packet = s.attributed(packet)
 	s.warehouse.ResetSequence()
-	if len(packet) > windowed {
+	if s.unanswered += len(packet); s.unanswered > windowed {
 		_ = s.warehouse.SetWriteDeadline(time.Now().Add(s.g.Limits.WriteTimeout))
-		defer func() { _ = s.warehouse.SetWriteDeadline(time.Time{}) }()
+		defer s.unbound()
 	}
-	if err := s.warehouse.WritePacket(packet); err != nil {
+	return s.sent(s.warehouse.WritePacket(packet))
+}
+
+// sendBeginning is send but for the last bytes, which sendRest sends.
+func (s *Session) sendBeginning(packet []byte) (rest []byte, err error) {
+	packet = s.attributed(packet)
+	s.warehouse.ResetSequence()
+	s.unanswered += len(packet)
+	_ = s.warehouse.SetWriteDeadline(time.Now().Add(s.g.Limits.WriteTimeout))
+	defer s.unbound()
+	rest, err = s.warehouse.WriteBeginning(packet)
+	return rest, s.sent(err)
+}
+
+func (s *Session) sendRest(rest []byte) error {
+	_ = s.warehouse.SetWriteDeadline(time.Now().Add(s.g.Limits.WriteTimeout))
+	defer s.unbound()
+	return s.sent(s.warehouse.WriteRest(rest))
+}
+
+// unbound takes the bound of a write away.
+func (s *Session) unbound() {
+	_ = s.warehouse.SetWriteDeadline(time.Time{})
+	s.stillEnding()
+}
+
+// stillEnding is called behind whatever sets a deadline anew: abort may have set one before, by which the session is to end.
+func (s *Session) stillEnding() {
+	if s.phase.Load() == phaseClosed {
+		s.abort()
+	}
+}
+
+func (s *Session) sent(err error) error {
+	if err != nil {
 		return fmt.Errorf("send to the warehouse: %w", err)
 	}
 	return nil
 }
 
-// windowed is the size up to which a write cannot block for long.
+// windowed is how much can be written to a warehouse that does not read without waiting for long, and how much to a client.
 const windowed = 32 << 10
 
 // relay is step 7 for a permitted statement: the warehouse's answer, byte for byte.
@@ -106,6 +140,7 @@ func (s *Session) forwarded(ctx context.Context, command wire.Command, packet []
 
 // answer walks the warehouse's answer to a command and writes it on to the client as it was read.
 func (s *Session) answer(ctx context.Context, command wire.Command, f *flight, o answerOptions) (outcome, error) {
+	s.unanswered = 0
 	a := &s.answering
 	*a = answering{s: s, f: f, o: o, window: wire.Window{}}
 	a.walker.RowLimit = o.rowLimit
@@ -281,13 +316,15 @@ func (a *answering) hurry(n int) {
 	if now.Sub(a.hurried) > timeout/64 {
 		a.hurried = now
 		_ = a.s.client.SetWriteDeadline(now.Add(timeout))
+		a.s.stillEnding()
 	}
 }
 
 // unhurry takes the bound away: the next answer may come long after it.
 func (a *answering) unhurry() {
-	if !a.hurried.IsZero() && a.s.phase.Load() != phaseClosed {
+	if !a.hurried.IsZero() {
 		_ = a.s.client.SetWriteDeadline(time.Time{})
+		a.s.stillEnding()
 	}
 }
 
@@ -311,7 +348,11 @@ func (a *answering) turnAround() error {
 	}
 	s.pending.Store(0)
 	_ = s.client.SetReadDeadline(time.Now().Add(s.g.Limits.WriteTimeout))
-	defer func() { _ = s.client.SetReadDeadline(time.Time{}) }()
+	s.stillEnding()
+	defer func() {
+		_ = s.client.SetReadDeadline(time.Time{})
+		s.stillEnding()
+	}()
 	var to io.Writer = &patient{s: s}
 	if a.walker.Offset != 0 {
 		to = &resequenced{to: to, offset: a.walker.Offset}

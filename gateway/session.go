@@ -43,16 +43,19 @@ type Session struct {
 	watched bool // the end of the warehouse's connection is reported; of the gateway's watch alone
 	// gone: the warehouse closed its connection, perhaps while the session was busy.
 	gone atomic.Bool
-	open bool // in a transaction or before a cursor's end, under mu
+	open atomic.Bool // in a transaction or before a cursor's end
+	// leg is warehouse, for others who may not wait for mu: it is held while the warehouse takes its time to read.
+	leg atomic.Pointer[wire.Conn]
 	// phase says who may end the session: see the constants.
 	phase atomic.Int32
 	// mu is held from the taking of a snapshot until the statement's bytes are on their way, so
 	// that Apply can wait for the statements that an older snapshot decided.
-	mu        sync.Mutex
-	flight    *flight
-	answering answering
-	pending   atomic.Int64 // unix nanoseconds since the warehouse is being waited for; 0: not
-	public    SessionInfo  // what others may know, under mu
+	mu         sync.Mutex
+	flight     *flight
+	answering  answering
+	unanswered int          // bytes that the warehouse was sent since it answered
+	pending    atomic.Int64 // unix nanoseconds since the warehouse is being waited for; 0: not
+	public     SessionInfo  // what others may know, under mu
 }
 
 // The phases of a session.
@@ -92,7 +95,7 @@ func (s *Session) end(conn net.Conn) {
 //go:noinline
 func (s *Session) enter(ctx context.Context, conn net.Conn) bool {
 	g := s.g
-	conn, err := g.believeProxy(conn)
+	conn, err := g.believeProxy(ctx, conn)
 	if err != nil {
 		g.Log.Warn("PROXY header", "error", err)
 		return false
@@ -154,7 +157,9 @@ const keptPacket = 1 << 16
 // receive is step 1 of a statement's trip: one command, whole.
 func (s *Session) receive() ([]byte, error) {
 	s.client.ResetSequence()
-	s.phase.Store(phaseIdle)
+	if !s.phase.CompareAndSwap(phaseBusy, phaseIdle) {
+		return nil, net.ErrClosed // abort was first
+	}
 	if s.gone.Load() {
 		s.hungUp()
 	}
@@ -164,7 +169,9 @@ func (s *Session) receive() ([]byte, error) {
 	if err := s.client.Await(); err != nil {
 		return nil, err
 	}
+	s.client.Patience(s.g.Limits.WriteTimeout) // what has begun is to go on
 	packet, err := s.client.ReadPacket(s.g.Limits.StatementBytes)
+	s.client.Patience(0)
 	var large *wire.TooLargeError
 	var malformed *wire.UncompressError
 	switch {
@@ -185,10 +192,7 @@ func (s *Session) receive() ([]byte, error) {
 
 // closeIfIdle ends a session that waits for a command outside of a transaction.
 func (s *Session) closeIfIdle() {
-	s.mu.Lock()
-	busy := s.open
-	s.mu.Unlock()
-	if busy || !s.phase.CompareAndSwap(phaseIdle, phaseClosed) {
+	if s.open.Load() || !s.phase.CompareAndSwap(phaseIdle, phaseClosed) {
 		return
 	}
 	s.goodbye()
@@ -203,10 +207,12 @@ func (s *Session) abort() {
 	if s.client != nil {
 		_ = s.client.SetDeadline(time.Now())
 	}
-	s.mu.Lock()
-	w := s.warehouse
-	s.mu.Unlock()
-	if w != nil {
+	s.cutWarehouse()
+}
+
+// cutWarehouse ends whatever waits for the warehouse.
+func (s *Session) cutWarehouse() {
+	if w := s.leg.Load(); w != nil {
 		_ = w.SetDeadline(time.Now())
 	}
 }
@@ -226,6 +232,7 @@ func (s *Session) goodbye() {
 func (s *Session) setWarehouse(conn net.Conn) {
 	s.mu.Lock()
 	s.warehouse = wire.NewConn(conn)
+	s.leg.Store(s.warehouse)
 	s.mu.Unlock()
 }
 
@@ -247,8 +254,8 @@ func (s *Session) info() (SessionInfo, bool) {
 
 // publish shows others what the session is now.
 func (s *Session) publish() {
+	s.open.Store(s.state.status&(wire.StatusInTransaction|wire.StatusCursorExists) != 0)
 	s.mu.Lock()
-	s.open = s.state.status&(wire.StatusInTransaction|wire.StatusCursorExists) != 0
 	s.public = SessionInfo{
 		Connection: s.connection, User: s.shownUser(), Client: s.address,
 		Schema: s.state.schema, Task: s.task.String(), Since: s.since,

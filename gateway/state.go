@@ -22,6 +22,7 @@ type state struct {
 	last         *prepared // what EXECUTE(-1) runs
 	named        map[string]*named
 	own          uint32 // last id given to a prepared gateway command
+	ownBytes     int    // of their texts
 	// messages, found and counted are the statements that the warehouse's messages, FOUND_ROWS() and ROW_COUNT() tell of.
 	messages, found, counted told
 	// uncommitted are those that wrote in the open transaction, on TiDB.
@@ -80,7 +81,7 @@ func (st *state) reset() {
 	st.labels.Reset()
 	st.messages, st.found, st.counted, st.uncommitted = nil, nil, nil, nil
 	st.temporary = nil
-	st.prepared = nil
+	st.prepared, st.ownBytes = nil, 0
 	st.last = nil
 	st.named = nil
 	st.withheld = false

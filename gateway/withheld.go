@@ -61,7 +61,7 @@ func (a *answering) failed(buf []byte, at int, e wire.Event) (bool, error) {
 	case syntax && !killed && !hidden:
 		err = s.sayError(original.Code, original.State, nearInBatch(original.Message, a.o.batch))
 	case killed:
-		err = s.sayError(1142, "42000", "Sluice stopped this statement: the policy changed while it ran and no longer permits it. SHOW FLOW LOG in the owner's project finds the entry")
+		err = s.sayError(1142, "42000", stopped)
 	default:
 		code, state := original.Code, original.State
 		if a.f.graph.Effects.Signals {

@@ -43,6 +43,9 @@ type Conn struct {
 	skip     int
 	skipMore bool
 
+	patience time.Duration // see Patience
+	hurried  bool          // it set a deadline
+
 	compressed *compressed // nil: packets are not compressed
 }
 
@@ -83,6 +86,23 @@ func (c *Conn) SetReadDeadline(t time.Time) error { return c.conn.SetReadDeadlin
 // SetWriteDeadline sets the write deadline of the connection underneath.
 func (c *Conn) SetWriteDeadline(t time.Time) error { return c.conn.SetWriteDeadline(t) }
 
+// Patience bounds the wait for each further byte from here on, by the read deadline; 0 bounds it no more. A peer that began to say
+// something is to go on.
+func (c *Conn) Patience(d time.Duration) {
+	if c.patience = d; d == 0 && c.hurried {
+		c.hurried = false
+		_ = c.conn.SetReadDeadline(time.Time{})
+	}
+}
+
+// await is called before the connection is read, which may wait.
+func (c *Conn) await() {
+	if c.patience > 0 {
+		c.hurried = true
+		_ = c.conn.SetReadDeadline(time.Now().Add(c.patience))
+	}
+}
+
 // ResetSequence starts a new command: its packet has sequence id 0.
 func (c *Conn) ResetSequence() {
 	c.sequence = 0
@@ -116,6 +136,7 @@ func (c *Conn) readRaw(p []byte) (int, error) {
 		c.from += n
 		return n, nil
 	}
+	c.await()
 	return c.conn.Read(p)
 }
 
@@ -198,6 +219,7 @@ func (c *Conn) readMore() error {
 	if c.store == nil {
 		c.store = stores.Get().(*[readAhead]byte)[:]
 	}
+	c.await()
 	n, err := c.conn.Read(c.store)
 	c.buf, c.from = c.store[:n], 0
 	if n > 0 {
@@ -324,9 +346,45 @@ func (c *Conn) WritePacket(payload []byte) error {
 	}
 }
 
-func (c *Conn) writePart(part []byte) error {
-	head := [headerSize]byte{byte(len(part)), byte(len(part) >> 8), byte(len(part) >> 16), c.sequence}
+// keptBack is how many of a packet's bytes WriteBeginning leaves to be written at most.
+const keptBack = 1 << 10
+
+// WriteBeginning writes a payload as WritePacket does, but for its last bytes, and gives those as WriteRest is to write them. The peer
+// does nothing before it has them.
+func (c *Conn) WriteBeginning(payload []byte) (rest []byte, err error) {
+	for ; len(payload) >= MaxPart; payload = payload[MaxPart:] {
+		if err := c.writePart(payload[:MaxPart]); err != nil {
+			return nil, err
+		}
+	}
+	head := c.header(len(payload))
+	if len(payload) <= keptBack {
+		return append(head[:], payload...), nil
+	}
+	begins := len(payload) - keptBack
+	return payload[begins:], c.writeFramed(head, payload[:begins])
+}
+
+// WriteRest writes what WriteBeginning left.
+func (c *Conn) WriteRest(rest []byte) error {
+	if err := c.write(rest); err != nil {
+		return err
+	}
+	c.wrote()
+	return nil
+}
+
+// header gives the header of the part that is written next.
+func (c *Conn) header(size int) [headerSize]byte {
+	head := [headerSize]byte{byte(size), byte(size >> 8), byte(size >> 16), c.sequence}
 	c.sequence++
+	return head
+}
+
+func (c *Conn) writePart(part []byte) error { return c.writeFramed(c.header(len(part)), part) }
+
+// writeFramed writes a header and the beginning of its body, or all of it.
+func (c *Conn) writeFramed(head [headerSize]byte, part []byte) error {
 	if headerSize+len(part) <= frameSize {
 		frame := frames.Get().(*[]byte)
 		n := copy(*frame, head[:])

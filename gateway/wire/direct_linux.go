@@ -6,7 +6,9 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 	"syscall"
+	"time"
 	"unsafe"
 )
 
@@ -34,7 +36,7 @@ func Direct(c net.Conn) net.Conn {
 
 func directed(c stream, raw syscall.RawConn) *directConn {
 	d := &directConn{stream: c, raw: raw}
-	d.in.step, d.out.step = d.fill, d.out.write
+	d.in.step, d.out.step = d.fill, d.drain
 	return d
 }
 
@@ -50,6 +52,7 @@ type directConn struct {
 	in, out transfer
 	gather  gathering
 	closing closing
+	stuck   atomic.Int64 // since when a write waits for the peer to read, in Unix nanoseconds; 0: none does
 }
 
 // transfer is a read or a write under way. Its step is kept, so that none is made for each call.
@@ -84,6 +87,27 @@ func (c *directConn) fill(fd uintptr) bool {
 		c.awaitMany(fd)
 	}
 	return !wait
+}
+
+// drain writes, and notes since when the peer takes nothing.
+func (c *directConn) drain(fd uintptr) bool {
+	left := len(c.out.p)
+	done := c.out.write(fd)
+	switch since := c.stuck.Load(); {
+	case done && since != 0:
+		c.stuck.Store(0)
+	case !done && (since == 0 || len(c.out.p) < left):
+		c.stuck.Store(time.Now().UnixNano())
+	}
+	return done
+}
+
+// Stuck tells since when a write waits for the peer to read; the zero time when none does.
+func (c *directConn) Stuck() time.Time {
+	if since := c.stuck.Load(); since != 0 {
+		return time.Unix(0, since)
+	}
+	return time.Time{}
 }
 
 func (t *transfer) write(fd uintptr) bool {
@@ -156,5 +180,8 @@ func (c *directConn) Write(p []byte) (int, error) {
 	c.out.begin(p)
 	err := c.raw.Write(c.out.step)
 	n := len(p) - len(c.out.p)
+	if err != nil {
+		c.stuck.Store(0)
+	}
 	return n, c.out.end(c, "write", err)
 }

@@ -39,6 +39,7 @@ func (l *SQLLoader) Clock(ctx context.Context) (string, error) {
 	if tidb, err := l.tidb(ctx); err != nil {
 		return "", err
 	} else if tidb {
+		l.watchAccounts(ctx, "", false)
 		return l.tidbClock(ctx)
 	}
 	rows, err := l.Query(ctx, "SHOW GLOBAL STATUS WHERE variable_name LIKE 'Com%' OR variable_name IN ('Uptime', '"+rewriteRules+"')")
@@ -46,7 +47,9 @@ func (l *SQLLoader) Clock(ctx context.Context) (string, error) {
 		return "", err
 	}
 	prefix := ""
-	if rewrites(rows) {
+	there, some := rewrites(rows)
+	l.replaces.Store(there)
+	if some {
 		prefix = rewriting
 	}
 	counters, uptime, counts := countersOf(rows)
@@ -61,6 +64,7 @@ func (l *SQLLoader) Clock(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	l.watchAccounts(ctx, accountMark(rows, restarts), running != "")
 	return fmt.Sprintf("%s%d %s %s%s", prefix, restarts, *l.naming.Load(), spell(counters), running), nil
 }
 
@@ -68,13 +72,14 @@ func (l *SQLLoader) Clock(ctx context.Context) (string, error) {
 // rewriting begins the clock of a server that has any.
 const rewriteRules, rewriting = "Rewriter_number_loaded_rules", "rewriting "
 
-func rewrites(rows [][]*string) bool {
+// rewrites tells whether the plugin is there, and whether it has rules.
+func rewrites(rows [][]*string) (there, some bool) {
 	for _, r := range rows {
 		if strings.EqualFold(text(r, 0), rewriteRules) {
-			return text(r, 1) != "0"
+			return true, text(r, 1) != "0"
 		}
 	}
-	return false
+	return false, false
 }
 
 // countersOf picks the definition counters. counts is false for a server that shows counters and moves

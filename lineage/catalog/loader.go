@@ -26,6 +26,8 @@ type SQLLoader struct {
 	counting atomic.Bool            // the server counts the statements it runs
 	naming   atomic.Pointer[string] // lower_case_table_names as of the last reading of the clock
 	listed   []listed               // under asked
+	accounts accountState
+	replaces atomic.Bool // the plugin Rewriter is there, as of the last reading of the clock
 }
 
 // tidb tells whether the server is TiDB.

@@ -1,0 +1,184 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"sort"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// The warehouse tells a session by which name it was let in, for as long as it lasts: also when that account was dropped or renamed
+// since, and its name given to somebody else. So the list of accounts is read again whenever it may have changed, and a name that
+// was seen to be nobody's is never again believed to be whose it was before.
+
+// Accounts are the warehouse's accounts as of one reading. It does not change.
+type Accounts struct {
+	reading uint64
+	present map[string]bool
+	gone    map[string]uint64 // the last reading that missed an account which was there before
+}
+
+// Reading numbers the readings: a session that remembers it from before its login can be told from one that came later.
+func (a *Accounts) Reading() uint64 {
+	if a == nil {
+		return 0
+	}
+	return a.reading
+}
+
+// Present tells whether there is an account, or that nothing is known of any.
+func (a *Accounts) Present(user, host string) bool {
+	return a == nil || a.present == nil || a.present[accountKey(user, host)]
+}
+
+// Same tells whether an account is there and was at every reading since the one that a session began after.
+func (a *Accounts) Same(user, host string, since uint64) bool {
+	return a.Present(user, host) && (a == nil || a.gone[accountKey(user, host)] <= since)
+}
+
+// accountKey spells an account as servers compare accounts: hosts in any case, and without the blanks that they store no name with.
+func accountKey(user, host string) string {
+	return strings.TrimRight(user, " ") + "\x00" + strings.ToLower(host)
+}
+
+// next gives the accounts of a later reading.
+func (a *Accounts) next(rows [][]*string) *Accounts {
+	n := &Accounts{reading: a.Reading() + 1, present: make(map[string]bool, len(rows))}
+	for _, r := range rows {
+		n.present[accountKey(text(r, 0), text(r, 1))] = true
+	}
+	if a == nil {
+		return n
+	}
+	n.gone = maps.Clone(a.gone)
+	for key := range a.present {
+		if !n.present[key] {
+			if n.gone == nil {
+				n.gone = map[string]uint64{}
+			}
+			n.gone[key] = n.reading
+		}
+	}
+	return n
+}
+
+// accountState is what the loader knows of accounts.
+type accountState struct {
+	one     sync.Mutex // one reader at a time
+	mark    string     // as of the last reading, under one
+	at      time.Time  // when that was, under one
+	failed  bool       // it failed, under one
+	current atomic.Pointer[Accounts]
+}
+
+// unmarkedAge is the age at which TiDB's accounts are read again: it counts no statements.
+const unmarkedAge = 2 * time.Second
+
+// accountMark is what differs after every statement that makes, drops or renames an account, or has the server read its
+// tables of accounts again. They count when they begin.
+func accountMark(rows [][]*string, restarts uint64) string {
+	var counters []string
+	for _, r := range rows {
+		switch name := text(r, 0); name {
+		case "Com_create_user", "Com_drop_user", "Com_rename_user", "Com_create_role", "Com_drop_role", "Com_flush":
+			counters = append(counters, name+" "+text(r, 1))
+		}
+	}
+	sort.Strings(counters)
+	return strconv.FormatUint(restarts, 10) + " " + strings.Join(counters, ";")
+}
+
+// watchAccounts reads the accounts again if the mark moved, until nothing runs that may have moved it; without a mark, if they
+// are old. What cannot be read stays as it was, and is tried again later.
+func (l *SQLLoader) watchAccounts(ctx context.Context, mark string, running bool) {
+	s := &l.accounts
+	if !s.one.TryLock() {
+		return // another reading of the clock sees to it
+	}
+	defer s.one.Unlock()
+	if mark != "" && mark == s.mark || (mark == "" || s.failed) && time.Since(s.at) < unmarkedAge {
+		return
+	}
+	s.mark = ""
+	if s.failed = l.readAccounts(ctx) != nil; !s.failed && !running {
+		s.mark = mark
+	}
+}
+
+// errNoAccounts is a list that lacks even the account which read it.
+var errNoAccounts = errors.New("the list of accounts is empty")
+
+// readAccounts reads them; the caller has the turn.
+func (l *SQLLoader) readAccounts(ctx context.Context) error {
+	s := &l.accounts
+	s.at = time.Now()
+	rows, err := l.Query(ctx, "SELECT user, host FROM mysql.user")
+	if err != nil || len(rows) == 0 {
+		return errors.Join(err, errNoAccounts)
+	}
+	s.current.Store(s.current.Load().next(rows))
+	return nil
+}
+
+// Accounts gives what was read last, nil for nothing.
+func (l *SQLLoader) Accounts() *Accounts { return l.accounts.current.Load() }
+
+// KnowAccount reads the accounts if one is not among those that were read: it may be new.
+func (l *SQLLoader) KnowAccount(ctx context.Context, user, host string) error {
+	if l.Accounts().Present(user, host) {
+		return nil
+	}
+	l.accounts.one.Lock()
+	defer l.accounts.one.Unlock()
+	if l.Accounts().Present(user, host) {
+		return nil
+	}
+	return l.readAccounts(ctx)
+}
+
+// Replaces tells whether the server has the plugin that puts other statements in the place of those that were sent, with
+// rules or without.
+func (l *SQLLoader) Replaces() bool { return l.replaces.Load() }
+
+// observer is a loader that notices more than definitions.
+type observer interface {
+	Accounts() *Accounts
+	KnowAccount(ctx context.Context, user, host string) error
+	Replaces() bool
+}
+
+// Accounts gives the warehouse's accounts as of the last reading of the clock; nil for none. It does no I/O.
+func (c *Catalog) Accounts() *Accounts {
+	if c == nil {
+		return nil
+	}
+	if l, can := c.loader.(observer); can {
+		return l.Accounts()
+	}
+	return nil
+}
+
+// KnowAccount reads the accounts again if one is not among them.
+func (c *Catalog) KnowAccount(ctx context.Context, user, host string) error {
+	if c == nil {
+		return nil
+	}
+	if l, can := c.loader.(observer); can {
+		return l.KnowAccount(ctx, user, host)
+	}
+	return nil
+}
+
+// Replaces tells whether the server may have rules to run other statements than it is sent, as of the last reading of the clock. It does no I/O.
+func (c *Catalog) Replaces() bool {
+	if c == nil {
+		return false
+	}
+	l, can := c.loader.(observer)
+	return can && l.Replaces()
+}

@@ -3,6 +3,7 @@ package enforcement
 import (
 	"net/netip"
 	"strings"
+	"unicode/utf8"
 )
 
 // account is a name of policies and roles: user, user@host, an ALIYUN$ or RAM$ name, or a pattern.
@@ -184,6 +185,18 @@ func (s *accounts) match(sub *Subject) bool {
 		}
 	}
 	return false
+}
+
+// NameOf spells a subject's account as roles and policies name it, whatever host it comes from where that can be said. It reports
+// false for an account whose name reads as another one's there: with blanks or quotes around it, a vendor's prefix, a star.
+func (s *Snapshot) NameOf(sub Subject) (string, bool) {
+	for _, name := range []string{sub.User, sub.User + "@" + sub.Host} {
+		a := s.options.account(name)
+		if whole := a.host == "" || strings.EqualFold(a.host, sub.Host); a.user == sub.User && !a.wild && whole && checkAccount(name) == nil && utf8.ValidString(name) {
+			return name, true
+		}
+	}
+	return "", false
 }
 
 // strict removes patterns: a role or a grant names one account.

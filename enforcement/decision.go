@@ -78,6 +78,7 @@ const (
 	NoDisplay                     // a display cap of 0
 	Forbidden                     // the statement touches the schema that holds the policy
 	Carried                       // the sink is session state, which takes the label on
+	Abandoned                     // the session's account is not its own any more
 )
 
 // String names the rule as EXPLAIN FLOW, the audit and the metrics do.
@@ -92,7 +93,7 @@ var ruleNames = [...]string{
 	NoRule: "no rule", Unlabelled: "not protected", Inside: "inside", ByPackage: "package", ByTrust: "trusted project",
 	ByException: "exception", ByOwner: "owner", DeniedByException: "denied by exception", SealBroken: "seal broken",
 	NotUnderstood: "not understood", SystemData: "system data", NotRecorded: "not recorded", Stale: "stale policy",
-	NoDisplay: "no display", Forbidden: "policy schema", Carried: "carried",
+	NoDisplay: "no display", Forbidden: "policy schema", Carried: "carried", Abandoned: "abandoned account",
 }
 
 // String names the effect.

@@ -130,6 +130,9 @@ func (s *Session) absent(ctx context.Context, schema string) bool {
 
 // owned makes the one who created a schema its owner.
 func (s *Session) owned(ctx context.Context, schema string) {
+	if s.abandoned() {
+		return // a Super_Administrator names the owner
+	}
 	if err := s.g.Commander.Created(ctx, schema, s.environment()); err != nil {
 		s.g.Log.Warn("note the owner of a new schema", "schema", schema, "error", err)
 	}

@@ -3,7 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
-	"strings"
+	"fmt"
 	"time"
 
 	"sluice/enforcement"
@@ -77,9 +77,9 @@ func (c *Commander) Created(ctx context.Context, schema string, env *CommandEnv)
 	if project == "" || env.Subject.User == "" || !s.Unclaimed(project) {
 		return nil
 	}
-	owner := env.Subject.User
-	if strings.Contains(owner, "@") {
-		owner += "@" + env.Subject.Host // else what is behind its '@' reads as a host
+	owner, can := s.NameOf(env.Subject)
+	if !can {
+		return fmt.Errorf("the name of '%s'@'%s' reads as another account's: a Super_Administrator names the owner", env.Subject.User, env.Subject.Host)
 	}
 	_, err := c.Policies.Change(ctx, env.Subject.User+"@"+env.Subject.Host, "(CREATE DATABASE) ADD OWNER", func(p *enforcement.Policy) error {
 		if p.Projects[project] != nil {

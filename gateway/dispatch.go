@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"sluice/enforcement"
 	"sluice/gateway/wire"
 	"sluice/lineage"
 	"sluice/parser"
@@ -149,6 +150,8 @@ func (s *Session) changeUser(ctx context.Context, packet []byte) error {
 		return s.unknownCommand()
 	}
 	s.unsettle()
+	before := s.account
+	s.loginBegins()
 	if err := s.send(u.Encode(s.caps)); err != nil {
 		return err
 	}
@@ -159,6 +162,7 @@ func (s *Session) changeUser(ctx context.Context, packet []byte) error {
 	u.Forget()
 	clear(packet)
 	if errors.Is(err, errRejected) {
+		s.account = before
 		return s.unchangedUser()
 	}
 	if err != nil {
@@ -183,17 +187,27 @@ func (s *Session) resetConnection(ctx context.Context, packet []byte) error {
 	if err != nil {
 		return err
 	}
-	if !out.failed {
-		s.unsettle()
-		s.taskAsked = false
+	if out.failed { // nobody knows what is left of the session
+		s.forgetSettings()
+		return nil
 	}
+	s.unsettle()
+	s.taskAsked = false
 	return nil
 }
 
 // command runs a gateway command. ok is false when a batch ends there.
 func (s *Session) command(ctx context.Context, st *parser.Statement, more, binary bool) (ok bool, err error) {
+	if s.account.plainly && s.unknown() { // a prepared command is not read again
+		if err := s.identify(ctx); err != nil {
+			return false, s.sayFault(err)
+		}
+	}
 	if !s.identified {
 		return false, s.sayError(wire.ErrAccessDenied, "28000", "Sluice does not know this session's account yet; set the password first")
+	}
+	if enforcement.RoleFor(st.Command) != enforcement.None && s.abandoned() {
+		return false, s.sayAbandoned()
 	}
 	if err := s.refreshSchema(ctx); err != nil {
 		return false, s.sayFault(err)

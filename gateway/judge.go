@@ -80,6 +80,9 @@ func (s *Session) decide(f *flight, snapshot *enforcement.Snapshot, now time.Tim
 	if f.decision.Permitted() && s.nobody(f, snapshot) {
 		s.deny(f, enforcement.NotUnderstood, "the warehouse does not tell whose session this is before its password is changed")
 	}
+	if f.decision.Permitted() && restsOnName(&f.decision) && s.abandoned() {
+		s.deny(f, enforcement.Abandoned, abandonment)
+	}
 }
 
 // nobody tells whether a permit could be another one if it were known whose session it is, and by which sql_mode and

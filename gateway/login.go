@@ -36,6 +36,7 @@ var errRejected = fmt.Errorf("%w by the warehouse", errLogin)
 func (s *Session) login(ctx context.Context) error {
 	deadline := time.Now().Add(s.g.Limits.LoginTimeout)
 	_ = s.client.SetDeadline(deadline)
+	s.loginBegins()
 	if err := s.dial(ctx); err != nil {
 		s.sayBeforeGreeting(wire.ErrNetRead, "08S01", "Sluice cannot reach the warehouse; try again later")
 		s.g.Metrics.SessionRejected("warehouse")

@@ -156,7 +156,7 @@ func (s *Session) execute(ctx context.Context, packet []byte) error {
 		_, err := s.command(ctx, &p.script.Statements[0], false, true)
 		return err
 	}
-	if !s.identified { // prepared before the password was changed
+	if s.unknown() { // prepared before the password was changed
 		if err := s.identify(ctx); err != nil {
 			return s.sayFault(err)
 		}

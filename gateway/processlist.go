@@ -53,7 +53,7 @@ func (s *Session) processList(ctx context.Context, t *trip) (bool, error) {
 
 // hides tells whether the texts of other sessions are hidden from a statement.
 func (s *Session) hides(snapshot *enforcement.Snapshot, g *lineage.Graph) bool {
-	return g.Effects.ProcessList && snapshot.Protected() && len(g.Flows) == 0 && snapshot.Role(s.subject, "") != enforcement.SuperAdministrator
+	return g.Effects.ProcessList && snapshot.Protected() && len(g.Flows) == 0 && (snapshot.Role(s.subject, "") != enforcement.SuperAdministrator || s.abandoned())
 }
 
 // errShown says that the warehouse's own process list would be shown, and that texts in it are to be hidden by now.

@@ -111,7 +111,7 @@ func (s *Session) parse(ctx context.Context, text []byte) (*lineage.Script, erro
 
 // reread parses a batch again if a statement of it changed what the rest is read by.
 func (s *Session) reread(ctx context.Context, script *lineage.Script, text []byte, done int) (*lineage.Script, error) {
-	if s.identified && (!s.state.modeStale || script.ModeFree && !s.state.grammarStale) {
+	if !s.unknown() && (!s.state.modeStale || script.ModeFree && !s.state.grammarStale) {
 		return script, nil
 	}
 	return s.parse(ctx, text) // after SET PASSWORD it is told whose session this is
@@ -315,6 +315,9 @@ func (s *Session) settle(ctx context.Context, t *trip, f *flight) {
 		s.state.grammarStale = true // in swe7 not even ASCII is what it seems
 	}
 	s.state.schemaStale = s.state.schemaStale || t.graph.Refused != ""
+	if t.graph.Kind == "set" && t.graph.Tier == parser.TierTokens {
+		s.forgetSettings() // SET SESSION AUTHORIZATION of newer servers makes it another account's
+	}
 	if e.Use != "" {
 		s.used(e.Use, t.succeeded)
 	}

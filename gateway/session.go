@@ -35,6 +35,8 @@ type Session struct {
 	taskAsked    bool
 	loginName    string // what the client called itself, for people to see until the account is known
 	identified   bool
+	account      account
+	plain        bool // the last question was asked in words that a rule may replace
 	warehouseTLS bool
 	counted      bool // among the gateway's sessions
 	since        time.Time

@@ -1,6 +1,8 @@
 package integration
 
 import (
+	"database/sql"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -46,4 +48,32 @@ func TestRewriter(t *testing.T) {
 	if found := strings.Join(owner.do("CHECK PROJECTPROTECTION"), "\n"); !strings.Contains(found, "statements are rewritten") {
 		t.Errorf("CHECK PROJECTPROTECTION does not tell of it:\n%s", found)
 	}
+	forged(t, w, alice)
+}
+
+// forged has the warehouse tell of another account when it is asked as the gateway asks: for a session that was asked before, one that
+// logs in then, and a command that was prepared.
+func forged(t *testing.T, w *world, alice *client) {
+
+	question := "SELECT ?, %s, HEX(DATABASE()), HEX(CONCAT(@@sql_mode)), HEX(@@character_set_client), HEX(@@character_set_results) LIMIT ?"
+	w.warehouse.Exec(t, "DELETE FROM query_rewrite.rewrite_rules", fmt.Sprintf("INSERT INTO query_rewrite.rewrite_rules (pattern, replacement) VALUES ('"+question+"', '"+question+"')",
+		"HEX(CURRENT_USER())", "HEX(''owner@127.0.0.1'')"), "CREATE FUNCTION load_rewrite_rules RETURNS STRING SONAME 'rewriter.so'", "SELECT load_rewrite_rules()")
+	root := w.warehouse.Root(t)
+	asked := strings.NewReplacer("?", "1", "%s", "HEX(CURRENT_USER())").Replace(question)
+	var n, user, schema, mode, client, results sql.NullString
+	for deadline := time.Now().Add(10 * time.Second); user.String != "6F776E6572403132372E302E302E31" && time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		if err := root.QueryRow(asked).Scan(&n, &user, &schema, &mode, &client, &results); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if user.String != "6F776E6572403132372E302E302E31" {
+		t.Fatalf("the rule does not take the gateway's question: %s", user.String)
+	}
+	time.Sleep(600 * time.Millisecond)
+	alice.do("USE myprj")
+	alice.refused("SET ProjectProtection = false")
+	for range 3 {
+		w.as(t, "alice", "myprj").refused("SET ProjectProtection = false")
+	}
+	w.as(t, "owner", "myprj").do("LIST OWNERS")
 }

@@ -68,8 +68,12 @@ func (s *Session) environment() *CommandEnv {
 				return nil, errors.New("the client does not allow LOCAL INFILE (start the mysql client with --local-infile); or give the policy inline")
 			}
 			s.client.Patience(s.g.Limits.WriteTimeout)
-			defer s.client.Patience(0)
-			return s.client.RequestFile(name, maxPolicyFile)
+			file, err := s.client.RequestFile(name, maxPolicyFile)
+			s.client.Patience(0)
+			if err != nil && !errors.Is(err, wire.ErrFileTooLarge) {
+				_ = s.client.Close() // the rest of the file would be taken for commands
+			}
+			return file, err
 		},
 		Judge: s.explain,
 		SetTask: func(t enforcement.Task) {

@@ -36,8 +36,8 @@ func (g *Gateway) Apply(ctx context.Context, next *enforcement.Snapshot) error {
 // the change is to be acknowledged, and a warehouse that reads takes what is sent under the lock at once.
 const lockPatience = 500 * time.Millisecond
 
-// awaitLocks calls f for each session, under its lock. One that keeps the lock waits for a warehouse that does not read, and loses
-// its connection: what was not sent to its end does not run.
+// awaitLocks calls f for each session, under its lock. One that keeps the lock because its warehouse does not read loses its
+// connection: what was not sent to its end does not run. One that keeps it for another reason, as a slow log, is waited for.
 func awaitLocks(busy []*Session, f func(*Session)) {
 	held := func(s *Session) bool {
 		if !s.mu.TryLock() {
@@ -47,20 +47,32 @@ func awaitLocks(busy []*Session, f func(*Session)) {
 		f(s)
 		return true
 	}
-	pause := 50 * time.Microsecond
-	for until := time.Now().Add(lockPatience); len(busy) > 0 && time.Now().Before(until); pause = min(2*pause, 5*time.Millisecond) {
-		if busy = slices.DeleteFunc(busy, held); len(busy) > 0 {
-			time.Sleep(pause)
+	begun := time.Now()
+	for pause := 50 * time.Microsecond; ; pause = min(2*pause, 5*time.Millisecond) {
+		if busy = slices.DeleteFunc(busy, held); len(busy) == 0 {
+			return
+		}
+		if now := time.Now(); now.Sub(begun) > lockPatience {
+			for _, s := range busy {
+				s.cutUnread(now)
+			}
+		}
+		time.Sleep(pause)
+	}
+}
+
+// cutUnread ends what waits for a warehouse that does not read what it is sent, for longer than a busy machine explains.
+func (s *Session) cutUnread(now time.Time) {
+	w := s.leg.Load()
+	if w == nil {
+		return
+	}
+	if socket, can := innermost(w.NetConn()).(interface{ Stuck() time.Time }); can {
+		if since := socket.Stuck(); since.IsZero() || now.Sub(since) < lockPatience/4 {
+			return
 		}
 	}
-	for _, s := range busy {
-		s.cutWarehouse()
-	}
-	for _, s := range busy {
-		s.mu.Lock()
-		f(s)
-		s.mu.Unlock()
-	}
+	s.cutWarehouse()
 }
 
 // killing is a statement that must end.

@@ -29,6 +29,7 @@ type stuck struct {
 	stale     atomic.Bool
 	verdicts  chan string
 	killed    atomic.Int32
+	logging   time.Duration // how long the log takes
 }
 
 func (s *stuck) Current() *enforcement.Snapshot { return s.current.Load() }
@@ -38,6 +39,7 @@ func (s *stuck) VerifySeal(context.Context, *enforcement.Seal) (string, error) {
 }
 
 func (s *stuck) Record(_ context.Context, e *audit.Entry) error {
+	time.Sleep(s.logging)
 	s.verdicts <- e.Verdict
 	return nil
 }
@@ -102,8 +104,21 @@ func (s *stuck) fill() {
 	_ = conn.SetWriteDeadline(time.Time{})
 }
 
-// begin judges and sends the statement beside the test.
+// begin has the statement be sent until the warehouse takes no more of it.
 func (s *stuck) begin(size int) <-chan error {
+	s.t.Helper()
+	done := s.run(size)
+	deadline := time.Now().Add(10 * time.Second)
+	for socket := s.Session.warehouse.NetConn().(interface{ Stuck() time.Time }); socket.Stuck().IsZero(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			s.t.Fatal("the warehouse takes everything: the test does not do what it is for")
+		}
+	}
+	return done
+}
+
+// run judges and sends the statement beside the test.
+func (s *stuck) run(size int) <-chan error {
 	table := func(schema string) lineage.Object { return lineage.Object{Schema: schema, Name: "t"} }
 	graph := &lineage.Graph{Kind: "insert", Reads: []lineage.Object{table("p")}, Writes: []lineage.Write{{Object: table("q")}}, Flows: []lineage.Flow{{
 		Source: lineage.Source{Kind: lineage.TableSource, Object: table("p")}, Sink: lineage.Sink{Kind: lineage.TableSink, Object: table("q")}}}}
@@ -122,12 +137,6 @@ func (s *stuck) begin(size int) <-chan error {
 		}
 		done <- err
 	}()
-	deadline := time.Now().Add(10 * time.Second)
-	for socket := s.Session.warehouse.NetConn().(interface{ Stuck() time.Time }); socket.Stuck().IsZero(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			s.t.Fatal("the warehouse takes everything: the test does not do what it is for")
-		}
-	}
 	return done
 }
 
@@ -218,6 +227,24 @@ func TestChangeBesideStuckStatement(t *testing.T) {
 	}
 	if err := <-done; err == nil {
 		t.Error("it was sent")
+	}
+}
+
+// A statement whose record takes long is waited for: its connection is fine.
+func TestChangeBesideSlowLog(t *testing.T) {
+	s := newStuck(t)
+	s.logging = 3 * lockPatience
+	done := s.run(100)
+	time.Sleep(lockPatience / 4) // it holds the lock
+	if took := s.apply(s.trusting); took < lockPatience {
+		t.Errorf("the change took %v: the statement did not hold it up", took)
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	const whole = 100 + 1 + 4
+	if n := s.arrived(whole); n != whole {
+		t.Errorf("%d bytes of %d came", n, whole)
 	}
 }
 

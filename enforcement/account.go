@@ -199,6 +199,12 @@ func (s *Snapshot) NameOf(sub Subject) (string, bool) {
 	return "", false
 }
 
+// Names tells whether a role's or a grant's name is that of a user, from whatever host.
+func (s *Snapshot) Names(name, user string) bool {
+	a := s.options.account(name)
+	return a.user == user && user != ""
+}
+
 // strict removes patterns: a role or a grant names one account.
 func (s accounts) strict() accounts {
 	s.wild = nil

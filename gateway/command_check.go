@@ -181,6 +181,7 @@ func (r *commandRun) checkAccounts(add finding) {
 		add("warning", "account can connect past the gateway", fmt.Sprintf("'%s'@'%s'", user, host), "limit the account's host to the gateway's address, and keep others off the warehouse's port")
 	}
 	r.checkHosts(add)
+	r.checkRoles(add)
 	rows, err = r.Warehouse.Query(r.ctx, "SELECT grantee, privilege_type FROM information_schema.user_privileges WHERE privilege_type IN ('FILE', 'SUPER', 'REPLICATION SLAVE', 'BINLOG ADMIN', 'BACKUP_ADMIN', 'CLONE_ADMIN')")
 	if err != nil {
 		return
@@ -192,6 +193,29 @@ func (r *commandRun) checkAccounts(add finding) {
 	for _, grantee := range slices.Sorted(maps.Keys(powers)) {
 		slices.Sort(powers[grantee])
 		add("warning", "powerful privilege", grantee+" holds "+strings.Join(powers[grantee], ", "), "it reaches files or streams of the whole warehouse: revoke it unless it is needed")
+	}
+}
+
+// checkRoles tells of roles that wait for whoever is given a name next: they outlive the account that held them.
+func (r *commandRun) checkRoles(add finding) {
+	rows, err := r.Warehouse.Query(r.ctx, "SELECT DISTINCT user FROM mysql.user WHERE user <> ''")
+	if err != nil {
+		return // said above
+	}
+	users := make([]string, len(rows))
+	for i, row := range rows {
+		users[i] = value(row, 0)
+	}
+	p := r.snapshot.Project(r.project)
+	for _, held := range []struct {
+		role  string
+		names []string
+	}{{"owner", p.Owners}, {"admin", p.Admins}} {
+		for _, name := range held.names {
+			if !slices.ContainsFunc(users, func(user string) bool { return r.snapshot.Names(name, user) }) {
+				add("warning", "role without an account", name+" is "+held.role, "the warehouse has no such account: whoever makes one holds the role; REMOVE "+strings.ToUpper(held.role)+" "+name)
+			}
+		}
 	}
 }
 

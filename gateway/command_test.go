@@ -518,6 +518,8 @@ func (a *accounts) Query(_ context.Context, sql string, args ...any) ([][]*strin
 		rows = [][]string{{fmt.Sprint(n)}}
 	case strings.HasPrefix(sql, "SELECT schema_name FROM information_schema.schemata"):
 		rows = [][]string{{"information_schema"}, {"mysql"}, {"prj1"}, {"prj2"}, {"sluice"}}
+	case strings.HasPrefix(sql, "SELECT DISTINCT user FROM mysql.user"):
+		rows = a.users
 	case strings.HasPrefix(sql, "SELECT user, host FROM mysql.user"):
 		for _, u := range a.users {
 			if strings.Contains(u[1], "%") {

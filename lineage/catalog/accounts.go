@@ -19,7 +19,7 @@ import (
 // Accounts are the warehouse's accounts as of one reading. It does not change.
 type Accounts struct {
 	reading uint64
-	present map[string]bool
+	present map[string]string // by key: a digest of what one logs in by
 	gone    map[string]uint64 // the last reading that missed an account which was there before
 }
 
@@ -33,7 +33,11 @@ func (a *Accounts) Reading() uint64 {
 
 // Present tells whether there is an account, or that nothing is known of any.
 func (a *Accounts) Present(user, host string) bool {
-	return a == nil || a.present == nil || a.present[accountKey(user, host)]
+	if a == nil {
+		return true
+	}
+	_, present := a.present[accountKey(user, host)]
+	return present
 }
 
 // Same tells whether an account is there and was at every reading since the one that a session began after.
@@ -46,18 +50,31 @@ func accountKey(user, host string) string {
 	return strings.TrimRight(user, " ") + "\x00" + strings.ToLower(host)
 }
 
+// since says what may have happened to names since the reading before.
+type since uint8
+
+const (
+	nothing since = iota // a name by which one logs in otherwise than before has another password
+	renames              // it may be another account's: one RENAME USER can have two of them change names
+	unsaid               // the next reading tells which
+)
+
 // next gives the accounts of a later reading.
-func (a *Accounts) next(rows [][]*string) *Accounts {
-	n := &Accounts{reading: a.Reading() + 1, present: make(map[string]bool, len(rows))}
+func (a *Accounts) next(rows [][]*string, happened since) *Accounts {
+	n := &Accounts{reading: a.Reading() + 1, present: make(map[string]string, len(rows))}
 	for _, r := range rows {
-		n.present[accountKey(text(r, 0), text(r, 1))] = true
+		n.present[accountKey(text(r, 0), text(r, 1))] = text(r, 2)
 	}
 	if a == nil {
 		return n
 	}
 	n.gone = maps.Clone(a.gone)
-	for key := range a.present {
-		if !n.present[key] {
+	for key, digest := range a.present {
+		now, present := n.present[key]
+		if present && happened == unsaid {
+			n.present[key] = digest
+		}
+		if !present || happened == renames && now != digest {
 			if n.gone == nil {
 				n.gone = map[string]uint64{}
 			}
@@ -71,6 +88,7 @@ func (a *Accounts) next(rows [][]*string) *Accounts {
 type accountState struct {
 	one     sync.Mutex // one reader at a time
 	mark    string     // as of the last reading, under one
+	renamed string     // how many RENAME USER had ended by then, under one
 	at      time.Time  // when that was, under one
 	failed  bool       // it failed, under one
 	current atomic.Pointer[Accounts]
@@ -79,23 +97,29 @@ type accountState struct {
 // unmarkedAge is the age at which TiDB's accounts are read again: it counts no statements.
 const unmarkedAge = 2 * time.Second
 
+// renameCounter counts RENAME USER.
+const renameCounter = "Com_rename_user"
+
 // accountMark is what differs after every statement that makes, drops or renames an account, or has the server read its
 // tables of accounts again. They count when they begin.
-func accountMark(rows [][]*string, restarts uint64) string {
+func accountMark(rows [][]*string, restarts uint64) (mark, renamed string) {
 	var counters []string
 	for _, r := range rows {
 		switch name := text(r, 0); name {
-		case "Com_create_user", "Com_drop_user", "Com_rename_user", "Com_create_role", "Com_drop_role", "Com_flush":
+		case renameCounter:
+			renamed = text(r, 1)
+			fallthrough
+		case "Com_create_user", "Com_drop_user", "Com_create_role", "Com_drop_role", "Com_flush":
 			counters = append(counters, name+" "+text(r, 1))
 		}
 	}
 	sort.Strings(counters)
-	return strconv.FormatUint(restarts, 10) + " " + strings.Join(counters, ";")
+	return strconv.FormatUint(restarts, 10) + " " + strings.Join(counters, ";"), renamed
 }
 
 // watchAccounts reads the accounts again if the mark moved, until nothing runs that may have moved it; without a mark, if they
 // are old. What cannot be read stays as it was, and is tried again later.
-func (l *SQLLoader) watchAccounts(ctx context.Context, mark string, running bool) {
+func (l *SQLLoader) watchAccounts(ctx context.Context, mark, renamed string, running bool) {
 	s := &l.accounts
 	if !s.one.TryLock() {
 		return // another reading of the clock sees to it
@@ -105,8 +129,12 @@ func (l *SQLLoader) watchAccounts(ctx context.Context, mark string, running bool
 		return
 	}
 	s.mark = ""
-	if s.failed = l.readAccounts(ctx) != nil; !s.failed && !running {
-		s.mark = mark
+	happened := nothing
+	if renamed != s.renamed {
+		happened = renames
+	}
+	if s.failed = l.readAccounts(ctx, happened) != nil; !s.failed && !running {
+		s.mark, s.renamed = mark, renamed
 	}
 }
 
@@ -114,14 +142,14 @@ func (l *SQLLoader) watchAccounts(ctx context.Context, mark string, running bool
 var errNoAccounts = errors.New("the list of accounts is empty")
 
 // readAccounts reads them; the caller has the turn.
-func (l *SQLLoader) readAccounts(ctx context.Context) error {
+func (l *SQLLoader) readAccounts(ctx context.Context, happened since) error {
 	s := &l.accounts
 	s.at = time.Now()
-	rows, err := l.Query(ctx, "SELECT user, host FROM mysql.user")
+	rows, err := l.Query(ctx, "SELECT user, host, SHA2(CONCAT_WS(' ', plugin, authentication_string), 256) FROM mysql.user")
 	if err != nil || len(rows) == 0 {
 		return errors.Join(err, errNoAccounts)
 	}
-	s.current.Store(s.current.Load().next(rows))
+	s.current.Store(s.current.Load().next(rows, happened))
 	return nil
 }
 
@@ -138,7 +166,7 @@ func (l *SQLLoader) KnowAccount(ctx context.Context, user, host string) error {
 	if l.Accounts().Present(user, host) {
 		return nil
 	}
-	return l.readAccounts(ctx)
+	return l.readAccounts(ctx, unsaid)
 }
 
 // Replaces tells whether the server has the plugin that puts other statements in the place of those that were sent, with

@@ -64,3 +64,28 @@ func TestAccountsInTheMaking(t *testing.T) {
 		t.Errorf("%+v, %v", l.Accounts(), err)
 	}
 }
+
+// One RENAME USER may have two accounts change names: each is there before and after. A new password alone changes nobody.
+func TestAccountsThatChangeNames(t *testing.T) {
+	s := mysql("0")
+	l := &SQLLoader{Query: s.query}
+	reading := func(users string, created, renamed int) *Accounts {
+		t.Helper()
+		s.answers["FROM mysql.user"] = users
+		s.answers["LIKE 'Com%'"] = fmt.Sprintf("Com_show_status|7\nCom_create_table|1\nUptime|100\nCom_create_user|%d\nCom_rename_user|%d", created, renamed)
+		clockOf(t, l)
+		return l.Accounts()
+	}
+	reading("ann|%|a\nbob|%|b\neve|%|e", 0, 0)
+	if a := reading("ann|%|a\nbob|%|c\neve|%|e", 1, 0); !a.Same("bob", "%", 0) {
+		t.Errorf("another password makes another account: %+v", a)
+	}
+	s.answers["FROM mysql.user"] = "ann|%|c\nbob|%|a\neve|%|e\nnew|%|n"
+	if err := l.KnowAccount(t.Context(), "new", "%"); err != nil {
+		t.Fatal(err)
+	}
+	a := reading("ann|%|c\nbob|%|a\neve|%|e\nnew|%|n", 1, 1)
+	if a.Same("ann", "%", a.Reading()-1) || a.Same("bob", "%", a.Reading()-1) || !a.Same("eve", "%", 0) || !a.Same("ann", "%", a.Reading()) {
+		t.Errorf("ann and bob changed names: %+v", a)
+	}
+}

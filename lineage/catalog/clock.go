@@ -39,7 +39,7 @@ func (l *SQLLoader) Clock(ctx context.Context) (string, error) {
 	if tidb, err := l.tidb(ctx); err != nil {
 		return "", err
 	} else if tidb {
-		l.watchAccounts(ctx, "", false)
+		l.watchAccounts(ctx, "", "", false)
 		return l.tidbClock(ctx)
 	}
 	rows, err := l.Query(ctx, "SHOW GLOBAL STATUS WHERE variable_name LIKE 'Com%' OR variable_name IN ('Uptime', '"+rewriteRules+"')")
@@ -64,7 +64,8 @@ func (l *SQLLoader) Clock(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	l.watchAccounts(ctx, accountMark(rows, restarts), running != "")
+	mark, renamed := accountMark(rows, restarts)
+	l.watchAccounts(ctx, mark, renamed, running != "")
 	return fmt.Sprintf("%s%d %s %s%s", prefix, restarts, *l.naming.Load(), spell(counters), running), nil
 }
 

@@ -11,12 +11,17 @@ import (
 // belongs to one session and is not safe for concurrent use.
 type Labels struct {
 	held map[string][]Source
+	all  int  // sources of all carriers together
 	odd  bool // some carrier has a name that other spellings may equal
 	set  bool // some setting may be made of data
 }
 
 // maxLabels bounds the sources that one carrier names. What holds more is taken to hold anything.
 const maxLabels = 2000
+
+// maxAllLabels bounds those that all carriers name together, in the same way: a value costs the warehouse less than what it was made
+// of costs here.
+const maxAllLabels = 200_000
 
 // Reset forgets everything, as the session's end does.
 func (l *Labels) Reset() { *l = Labels{} }
@@ -100,16 +105,25 @@ func (l *Labels) add(carrier string, s Source) {
 	}
 	l.odd = l.odd || !plainName(carrier)
 	l.set = l.set || strings.HasPrefix(carrier, settings)
-	switch n := len(l.held[carrier]); {
-	case n < maxLabels:
-		l.held[carrier] = append(l.held[carrier], s)
-	case n == maxLabels:
-		l.held[carrier] = append(l.held[carrier], Source{Kind: OpaqueSource, Name: "data of more tables than a session is followed over"})
+	held := l.held[carrier]
+	switch n := len(held); {
+	case n > 0 && held[n-1].Kind == OpaqueSource && held[n-1].Name == beyond.Name:
+		return
+	case n >= maxLabels || l.all >= maxAllLabels:
+		s = beyond
 	}
+	l.held[carrier] = append(held, s)
+	l.all++
 }
 
+// beyond stands for what is not told apart any more.
+var beyond = Source{Kind: OpaqueSource, Name: "data of more tables than a session is followed over"}
+
 // Clean takes the label off a carrier that a statement certainly overwrote with nothing of any table.
-func (l *Labels) Clean(carrier string) { delete(l.held, carrier) }
+func (l *Labels) Clean(carrier string) {
+	l.all -= len(l.held[carrier])
+	delete(l.held, carrier)
+}
 
 // Hold adds a source to a carrier, for what the session itself knows (diagnostics).
 func (l *Labels) Hold(carrier string, sources ...Source) {

@@ -41,7 +41,7 @@ func (r *commandRun) checkDefinitions(add finding) error {
 		return err
 	}
 	if snapshot.Rewrites() {
-		add("critical", "statements are rewritten", "the warehouse's plugin Rewriter has rules", "what Sluice judges is not what runs, and its own questions may be answered falsely: UNINSTALL PLUGIN rewriter")
+		add("critical", "statements are rewritten", "the warehouse's plugin Rewriter has rules", "what Sluice judges is not what runs, so that nothing that it could replace is let run: UNINSTALL PLUGIN rewriter")
 	}
 	for _, name := range names {
 		s, err := snapshot.Schema(r.ctx, name)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"sluice/integration/servers"
+	"sluice/warehouse"
 )
 
 // ruleTable is where MySQL's plugin Rewriter reads its rules.
@@ -76,4 +77,22 @@ func forged(t *testing.T, w *world, alice *client) {
 		w.as(t, "alice", "myprj").refused("SET ProjectProtection = false")
 	}
 	w.as(t, "owner", "myprj").do("LIST OWNERS")
+	// Nor does a rule answer the service account, which reads the policy.
+	w.warehouse.Exec(t, "INSERT INTO query_rewrite.rewrite_rules (pattern, replacement) VALUES ('SELECT ? + ?', 'SELECT ? * ?')", "SELECT load_rewrite_rules()")
+	var sum string
+	for deadline := time.Now().Add(10 * time.Second); sum != "6" && time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+		if err := root.QueryRow("SELECT 2 + 3").Scan(&sum); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pool := warehouse.New(warehouse.Options{Address: w.warehouse.Addr, User: servers.ServiceUser, Password: servers.ServicePassword})
+	defer pool.Close()
+	if rows, err := pool.Query(t.Context(), "SELECT 2 + 3"); err != nil || sum != "6" || *rows[0][0] != "5" {
+		t.Errorf("2 + 3 is %s to others, and %v, %v to the service account", sum, rows, err)
+	}
+	for _, verb := range []string{"INSERT INTO prj3.t VALUES (2 + 3, '')", "REPLACE INTO prj3.t VALUES (2 + 3, '')", "UPDATE prj3.t SET id = 2 + 3", "DELETE FROM prj3.t"} {
+		if _, err := pool.Exec(t.Context(), verb); err != nil {
+			t.Errorf("%s: %v", verb, err)
+		}
+	}
 }

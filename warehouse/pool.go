@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-mysql-org/go-mysql/client"
@@ -37,6 +38,8 @@ type Pool struct {
 	idle []*client.Conn
 	gate chan struct{}
 	done bool
+	// disguise: no text goes out as it is.
+	disguise atomic.Bool
 }
 
 // New gives a pool; it dials when it is first used.
@@ -137,7 +140,9 @@ func (p *Pool) connect(ctx context.Context, t *tls.Config) (*client.Conn, error)
 		return nil, err
 	}
 	stop := context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Now()) })
-	_, err = c.Execute(settings)
+	if _, err = c.Execute(settings); err == nil {
+		err = p.look(c)
+	}
 	if !stop() && err == nil {
 		err = ctx.Err()
 	}
@@ -210,7 +215,7 @@ func (p *Pool) QueryColumns(ctx context.Context, sql string, args ...any) (colum
 		return nil, nil, err
 	}
 	err = p.run(ctx, true, func(c *client.Conn) error {
-		columns, rows, err = query(c, text)
+		columns, rows, err = query(c, p.worded(text))
 		return err
 	})
 	return columns, rows, err
@@ -266,7 +271,7 @@ func (p *Pool) Exec(ctx context.Context, sql string, args ...any) (affected uint
 		return 0, err
 	}
 	err = p.run(ctx, false, func(c *client.Conn) error {
-		r, err := c.Execute(text)
+		r, err := c.Execute(p.worded(text))
 		if err == nil {
 			affected = r.AffectedRows
 			r.Close()
@@ -277,7 +282,10 @@ func (p *Pool) Exec(ctx context.Context, sql string, args ...any) (affected uint
 }
 
 // Tx is a transaction, or any run of statements, on one connection.
-type Tx struct{ c *client.Conn }
+type Tx struct {
+	c *client.Conn
+	p *Pool
+}
 
 // Query is Pool.Query on this connection.
 func (t *Tx) Query(sql string, args ...any) ([][]*string, error) {
@@ -285,7 +293,7 @@ func (t *Tx) Query(sql string, args ...any) ([][]*string, error) {
 	if err != nil {
 		return nil, err
 	}
-	_, rows, err := query(t.c, text)
+	_, rows, err := query(t.c, t.p.worded(text))
 	return rows, translate(err)
 }
 
@@ -295,7 +303,7 @@ func (t *Tx) Exec(sql string, args ...any) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	r, err := t.c.Execute(text)
+	r, err := t.c.Execute(t.p.worded(text))
 	if err != nil {
 		return 0, translate(err)
 	}
@@ -324,7 +332,7 @@ func (p *Pool) Tx(ctx context.Context, f func(*Tx) error) error {
 // Session runs f on one connection. f leaves nothing behind on it: no lock, no setting.
 func (p *Pool) Session(ctx context.Context, f func(*Tx) error) error {
 	return p.run(ctx, false, func(c *client.Conn) error {
-		return f(&Tx{c})
+		return f(&Tx{c, p})
 	})
 }
 

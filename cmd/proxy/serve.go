@@ -125,7 +125,7 @@ func (s *service) parts() (parser.Flavor, error) {
 	}
 	s.pool = warehouse.New(options)
 	flavor := map[string]parser.Flavor{"mariadb": parser.MariaDB, "mysql": parser.MySQL, "tidb": parser.TiDB}[cfg.Warehouse.Flavor]
-	loader := &catalog.SQLLoader{Query: s.pool.Query, TiDB: flavor == parser.TiDB}
+	loader := &catalog.SQLLoader{Query: s.pool.Query, TiDB: flavor == parser.TiDB, Disguise: s.pool.Disguise}
 	if flavor == 0 {
 		loader.Detect = true
 	}

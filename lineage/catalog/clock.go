@@ -49,6 +49,9 @@ func (l *SQLLoader) Clock(ctx context.Context) (string, error) {
 	prefix := ""
 	there, some := rewrites(rows)
 	l.replaces.Store(there)
+	if l.Disguise != nil {
+		l.Disguise(there)
+	}
 	if some {
 		prefix = rewriting
 	}

@@ -16,6 +16,9 @@ type Query func(ctx context.Context, sql string, args ...any) ([][]*string, erro
 type SQLLoader struct {
 	Query Query
 	TiDB  bool
+	// Disguise is told of each reading of the clock whether the server may put other statements in the place of those
+	// that it is sent; nil: nobody is.
+	Disguise func(needed bool)
 	// Detect finds out by itself whether the server is TiDB, on the first reading of the clock.
 	Detect bool
 

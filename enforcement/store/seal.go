@@ -34,7 +34,7 @@ func (s *Store) Seal(ctx context.Context, targets []enforcement.SealTarget, then
 	defer s.sealing.Unlock()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 4*s.o.Lease+2*time.Minute)
 	defer cancel()
-	return s.o.Pool.Session(ctx, func(t *warehouse.Tx) error {
+	return s.o.Measure.Session(ctx, func(t *warehouse.Tx) error {
 		unlock, err := lock(t, targets)
 		if err != nil {
 			return err
@@ -247,7 +247,7 @@ func tableID(t *warehouse.Tx, schema, table string) string {
 
 // VerifySeal compares a sealed table with its seal. drift says what is different, "" when nothing is.
 func (s *Store) VerifySeal(ctx context.Context, seal *enforcement.Seal) (drift string, err error) {
-	err = s.o.Pool.Session(ctx, func(t *warehouse.Tx) error {
+	err = s.o.Measure.Session(ctx, func(t *warehouse.Tx) error {
 		drift, err = s.compare(t, seal)
 		for i := range seal.Bases {
 			if drift == "" && err == nil {

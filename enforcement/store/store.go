@@ -24,6 +24,7 @@ import (
 // Options say where truth and cache are. Pool, Gateway and Build are needed.
 type Options struct {
 	Pool    *warehouse.Pool
+	Measure *warehouse.Pool       // nil: Pool. Tables are measured over it, which waits for whoever locks one; leases are not to wait too
 	Redis   redis.UniversalClient // nil: none
 	Gateway string                // this gateway's name
 	Lease   time.Duration         // how long a gateway may decide without hearing of the truth; 3 s
@@ -71,6 +72,9 @@ func New(o Options) (*Store, error) {
 	}
 	if o.ChecksumLimit <= 0 {
 		o.ChecksumLimit = defaultSum
+	}
+	if o.Measure == nil {
+		o.Measure = o.Pool
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)

@@ -34,7 +34,9 @@ var errOutOfStep = errors.New("ask the warehouse: its answer is to another comma
 // askRow asks for one row of values, given as a list of expressions. Decisions rest on it, so it is told from whatever else
 // the connection may hold by a number that nobody can guess, and the connection ends if it is not there.
 func (s *Session) askRow(ctx context.Context, expressions string) ([][]*string, error) {
-	token := secret()
+	var random [8]byte
+	_, _ = rand.Read(random[:]) // it never fails
+	token := strconv.FormatUint(binary.LittleEndian.Uint64(random[:]), 10)
 	// LIMIT goes before the session's sql_select_limit.
 	rows, err := s.ask(ctx, "SELECT "+token+s.disguise(ctx)+", "+expressions+" LIMIT 1")
 	if err != nil {
@@ -46,13 +48,6 @@ func (s *Session) askRow(ctx context.Context, expressions string) ([][]*string, 
 	}
 	rows[0] = rows[0][1:]
 	return rows, nil
-}
-
-// secret gives digits that nobody can guess.
-func secret() string {
-	var random [8]byte
-	_, _ = rand.Read(random[:]) // it never fails
-	return strconv.FormatUint(binary.LittleEndian.Uint64(random[:]), 10)
 }
 
 // disguise names a question's first column as no rule of MySQL's plugin Rewriter can, where it is there: a rule is found by the text
@@ -67,7 +62,7 @@ func (s *Session) disguise(ctx context.Context) string {
 		s.plain = true
 		return ""
 	}
-	return " AS s" + secret()
+	return " AS s" + rand.Text()
 }
 
 // askColumns is ask with the columns.

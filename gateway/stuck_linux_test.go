@@ -158,6 +158,17 @@ func (s *stuck) arrived(size int64) int64 {
 	return n
 }
 
+// goesThrough looks that the statement comes to the warehouse whole.
+func (s *stuck) goesThrough(done <-chan error, whole int64) {
+	s.t.Helper()
+	if n := s.arrived(whole); n != whole {
+		s.t.Errorf("%d bytes of %d came", n, whole)
+	}
+	if err := <-done; err != nil {
+		s.t.Error(err)
+	}
+}
+
 const longText = 24 << 20
 
 // A statement that waits for its warehouse to read delays no change of the policy that permits it.
@@ -167,13 +178,7 @@ func TestChangeBesideLongStatement(t *testing.T) {
 	if took := s.apply(s.trusting); took > lockPatience/2 {
 		t.Errorf("the change took %v", took)
 	}
-	const whole = longText + 1 + 2*4
-	if n := s.arrived(whole); n != whole {
-		t.Errorf("%d bytes of %d came", n, whole)
-	}
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
+	s.goesThrough(done, longText+1+2*4)
 }
 
 // One that a change forbids is not sent to its end, and its client is told why.
@@ -239,13 +244,7 @@ func TestChangeBesideSlowLog(t *testing.T) {
 	if took := s.apply(s.trusting); took < lockPatience {
 		t.Errorf("the change took %v: the statement did not hold it up", took)
 	}
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
-	const whole = 100 + 1 + 4
-	if n := s.arrived(whole); n != whole {
-		t.Errorf("%d bytes of %d came", n, whole)
-	}
+	s.goesThrough(done, 100+1+4)
 }
 
 func TestDrainEndsStuckStatement(t *testing.T) {

@@ -2,8 +2,6 @@ package warehouse
 
 import (
 	"crypto/rand"
-	"encoding/binary"
-	"strconv"
 	"strings"
 
 	"github.com/go-mysql-org/go-mysql/client"
@@ -43,9 +41,7 @@ var rewritten = []string{"SELECT", "INSERT", "REPLACE", "UPDATE", "DELETE"}
 func disguised(text string) string {
 	for _, verb := range rewritten {
 		if rest, is := strings.CutPrefix(text, verb); is && strings.IndexAny(rest, " \n\t") == 0 {
-			var random [8]byte
-			_, _ = rand.Read(random[:]) // it never fails
-			return verb + " /*+ QB_NAME(s" + strconv.FormatUint(binary.LittleEndian.Uint64(random[:]), 10) + ") */" + rest
+			return verb + " /*+ QB_NAME(s" + rand.Text() + ") */" + rest
 		}
 	}
 	return text

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"maps"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -21,7 +22,12 @@ type Accounts struct {
 	reading uint64
 	present map[string]string // by key: a digest of what one logs in by
 	gone    map[string]uint64 // the last reading that missed an account which was there before
+	// forgotten is the latest reading of which gone does not tell any more: whoever was let in before is believed to be nobody.
+	forgotten uint64
 }
+
+// maxGone bounds gone, for warehouses that make an account for every task.
+const maxGone = 50_000
 
 // Reading numbers the readings: a session that remembers it from before its login can be told from one that came later.
 func (a *Accounts) Reading() uint64 {
@@ -42,7 +48,7 @@ func (a *Accounts) Present(user, host string) bool {
 
 // Same tells whether an account is there and was at every reading since the one that a session began after.
 func (a *Accounts) Same(user, host string, since uint64) bool {
-	return a.Present(user, host) && (a == nil || a.gone[accountKey(user, host)] <= since)
+	return a.Present(user, host) && (a == nil || a.gone[accountKey(user, host)] <= since && a.forgotten <= since)
 }
 
 // accountKey spells an account as servers compare accounts: hosts in any case, and without the blanks that they store no name with.
@@ -68,7 +74,7 @@ func (a *Accounts) next(rows [][]*string, happened since) *Accounts {
 	if a == nil {
 		return n
 	}
-	n.gone = maps.Clone(a.gone)
+	n.gone, n.forgotten = maps.Clone(a.gone), a.forgotten
 	for key, digest := range a.present {
 		now, present := n.present[key]
 		if present && happened == unsaid {
@@ -81,7 +87,18 @@ func (a *Accounts) next(rows [][]*string, happened since) *Accounts {
 			n.gone[key] = n.reading
 		}
 	}
+	n.forget(maxGone)
 	return n
+}
+
+// forget keeps the later half of what is gone, if that is more than a number.
+func (a *Accounts) forget(most int) {
+	if len(a.gone) <= most {
+		return
+	}
+	readings := slices.Sorted(maps.Values(a.gone))
+	a.forgotten = readings[len(readings)/2]
+	maps.DeleteFunc(a.gone, func(_ string, reading uint64) bool { return reading <= a.forgotten })
 }
 
 // accountState is what the loader knows of accounts.

@@ -89,3 +89,23 @@ func TestAccountsThatChangeNames(t *testing.T) {
 		t.Errorf("ann and bob changed names: %+v", a)
 	}
 }
+
+// A warehouse that makes and drops accounts without end fills no memory: sessions of before what is forgotten are nobody's, later
+// ones are whose they are.
+func TestAccountsWithoutEnd(t *testing.T) {
+	a := &Accounts{reading: 10, present: map[string]string{accountKey("ann", "%"): ""}, gone: map[string]uint64{}}
+	for n := range uint64(6) {
+		a.gone[accountKey(fmt.Sprint("task", n), "%")] = 4 + n
+	}
+	a.forget(6)
+	if len(a.gone) != 6 || !a.Same("ann", "%", 0) {
+		t.Errorf("there was room: %+v", a)
+	}
+	a.forget(5)
+	if len(a.gone) != 2 || a.Same("ann", "%", 6) || !a.Same("ann", "%", 7) {
+		t.Errorf("%+v", a)
+	}
+	if next := a.next([][]*string{}, nothing); next.forgotten != a.forgotten {
+		t.Errorf("the next reading does not know: %+v", next)
+	}
+}

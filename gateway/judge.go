@@ -3,6 +3,7 @@ package gateway
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"sluice/enforcement"
@@ -29,6 +30,17 @@ type flight struct {
 	asked     bool   // the warehouse was asked whether it would refuse it
 	hopeless  []byte // the ERR packet by which the warehouse would refuse it anyway
 	unsent    bool   // its last bytes are not written, so that it does not run; under mu
+}
+
+var flights = sync.Pool{New: func() any { return new(flight) }}
+
+// recycle gives the memory back for another statement, of whatever session. The flight has landed; one that was killed
+// whoever killed it still knows.
+func (f *flight) recycle() {
+	if !f.killed {
+		*f = flight{}
+		flights.Put(f)
+	}
 }
 
 // attempts bounds how often a statement is judged anew because the policy changed under it.
@@ -73,7 +85,7 @@ func (s *Session) judge(ctx context.Context, f *flight, packet []byte) error {
 // decide is step 5: pure but for the lease.
 func (s *Session) decide(f *flight, snapshot *enforcement.Snapshot, now time.Time) {
 	f.request.Now = now
-	f.decision = snapshot.Decide(&f.request)
+	snapshot.DecideInto(&f.decision, &f.request)
 	if f.decision.Permitted() && !s.g.Policies.Fresh(now) && crosses(snapshot, &f.request) {
 		s.deny(f, enforcement.Stale, "Sluice cannot renew its lease on the policy")
 	}

@@ -216,13 +216,19 @@ func (s *Session) trip(ctx context.Context, t *trip) error {
 			return s.sayFault(err)
 		}
 	}
-	f := &flight{statement: t.statement, graph: s.expand(t.graph), shows: t.graph}
+	f := flights.Get().(*flight)
+	f.statement, f.graph, f.shows = t.statement, s.expand(t.graph), t.graph
 	f.request, t.judged = s.request(f.graph), f.graph
 	if t.command == wire.ComQuery && t.graph.Effects.Dynamic == nil {
 		f.text = t.packet[1:]
 	}
 	answered := false
-	defer func() { s.rebuilt(ctx, f, answered) }()
+	defer func() {
+		s.rebuilt(ctx, f, answered)
+		if answered {
+			f.recycle()
+		}
+	}()
 	if err := s.judge(ctx, f, t.packet); errors.Is(err, errHopeless) {
 		return s.client.WritePacket(f.hopeless)
 	} else if errors.Is(err, errShown) { // since it was looked at above something is protected

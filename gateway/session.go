@@ -174,22 +174,25 @@ func (s *Session) receive() ([]byte, error) {
 	s.client.Patience(s.g.Limits.WriteTimeout) // what has begun is to go on
 	packet, err := s.client.ReadPacket(s.g.Limits.StatementBytes)
 	s.client.Patience(0)
+	if err != nil {
+		s.sayUnreceived(err)
+		return nil, err
+	}
+	return packet, nil
+}
+
+// sayUnreceived tells a client why its command cannot be read, where that is its doing.
+func (s *Session) sayUnreceived(err error) {
 	var large *wire.TooLargeError
 	var malformed *wire.UncompressError
 	switch {
 	case errors.As(err, &malformed):
 		_ = s.sayError(1157, "08S01", "Couldn't uncompress communication packet")
-		return nil, err
 	case errors.Is(err, wire.ErrOutOfOrder):
 		_ = s.sayError(wire.ErrPacketsOutOfOrder, "08S01", "Got packets out of order")
-		return nil, err
 	case errors.As(err, &large):
-		s.sayError(1153, "08S01", "Got a packet bigger than Sluice takes (limits.statement_bytes)")
-		return nil, err
-	case err != nil:
-		return nil, err
+		_ = s.sayError(1153, "08S01", "Got a packet bigger than Sluice takes (limits.statement_bytes)")
 	}
-	return packet, nil
 }
 
 // closeIfIdle ends a session that waits for a command outside of a transaction.

@@ -167,12 +167,15 @@ var deflaters = sync.Pool{New: func() any {
 	return z
 }}
 
+// encoderWindow is how far back an encoder looks: the next power of two behind shortPacket, which nothing that it encodes exceeds.
+const encoderWindow = 64 << 10
+
 // zstdEncoders hold one encoder a speed, which as many use at a time as there are processors.
 var zstdEncoders = func() (all [zstd.SpeedBetterCompression + 1]func() *zstd.Encoder) {
 	for speed := range all {
 		all[speed] = sync.OnceValue(func() *zstd.Encoder {
 			e, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.EncoderLevel(speed)), zstd.WithEncoderCRC(false),
-				zstd.WithLowerEncoderMem(true), zstd.WithWindowSize(2*shortPacket))
+				zstd.WithLowerEncoderMem(true), zstd.WithWindowSize(encoderWindow))
 			if err != nil {
 				panic(err) // the options are constants
 			}

@@ -13,7 +13,7 @@ import (
 )
 
 // directSize is the most that one call moves: the kernel copies it in a moment, whatever comes.
-const directSize = 64 << 10
+const directSize = windowSize
 
 // Direct gives a connection whose short reads and writes are system calls that the scheduler is not told of; one that
 // is no TCP connection it gives back as it is.
@@ -66,7 +66,8 @@ type transfer struct {
 
 func (t *transfer) call(trap, fd uintptr) (n int, wait bool) {
 	for {
-		got, _, errno := syscall.RawSyscall(trap, fd, uintptr(unsafe.Pointer(unsafe.SliceData(t.p))), uintptr(min(len(t.p), directSize)))
+		// Neither call knows a flag of the other's; this one says that a write after the end is an error and no signal.
+		got, _, errno := syscall.RawSyscall6(trap, fd, uintptr(unsafe.Pointer(unsafe.SliceData(t.p))), uintptr(min(len(t.p), directSize)), syscall.MSG_NOSIGNAL, 0, 0)
 		switch errno {
 		case 0:
 			return int(got), false
@@ -81,7 +82,7 @@ func (t *transfer) call(trap, fd uintptr) (n int, wait bool) {
 }
 
 func (c *directConn) fill(fd uintptr) bool {
-	n, wait := c.in.call(syscall.SYS_READ, fd)
+	n, wait := c.in.call(syscall.SYS_RECVFROM, fd)
 	c.in.n = n
 	if wait {
 		c.awaitMany(fd)
@@ -112,7 +113,7 @@ func (c *directConn) Stuck() time.Time {
 
 func (t *transfer) write(fd uintptr) bool {
 	for len(t.p) > 0 && t.errno == 0 {
-		n, wait := t.call(syscall.SYS_WRITE, fd)
+		n, wait := t.call(syscall.SYS_SENDTO, fd)
 		if wait {
 			return false
 		}

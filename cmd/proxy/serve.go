@@ -232,6 +232,7 @@ func (s *service) run(ctx context.Context) error {
 	g.Go(func() error { return s.audit.Run(work) })
 	g.Go(func() error { return s.console.Serve(work, s.admin) })
 	g.Go(func() error { return s.gateway.Serve(work, s.listener) })
+	g.Go(func() error { new(processors).run(work, s.log); return nil })
 	var hup sync.WaitGroup
 	hup.Add(1)
 	go func() {

@@ -49,8 +49,8 @@ demo:
 bench:
 	go test -run '^$$' -bench . -benchmem ./parser ./lineage/... ./enforcement/... ./gateway/...
 	go test -run '^$$' -bench Relay ./integration
-	go test -run '^$$' -bench Load -benchtime 1x -timeout 30m ./integration
 	SLUICE_SESSIONS=1 go test -run '^$$' -bench Load -benchtime 1x -timeout 30m ./integration
+	go test -run '^$$' -bench Load -benchtime 1x -timeout 30m ./integration
 
 # The black-box cases against the system of docker-compose.yml, which is brought up and taken down.
 test-compose: setup

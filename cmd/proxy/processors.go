@@ -70,12 +70,15 @@ func (p *processors) run(ctx context.Context, log *slog.Logger) {
 	if os.Getenv("GOMAXPROCS") != "" {
 		return
 	}
+	was, at := threadTimes(), time.Now()
+	if !was.known {
+		return
+	}
 	p.all, p.patience = runtime.GOMAXPROCS(0), calmSpans
 	p.now = p.all
 	tick := time.NewTicker(demandSpan)
 	defer tick.Stop()
-	was, at := threadTimes(), time.Now()
-	for was.known {
+	for {
 		select {
 		case <-ctx.Done():
 			runtime.SetDefaultGOMAXPROCS()
@@ -110,8 +113,12 @@ type times struct {
 	known     bool // false where the system does not tell
 }
 
-// since gives the demand in a time that began with the times before. A thread that ended meanwhile counts nothing.
+// since gives the demand in a time that began with the times before. A thread that ended meanwhile counts nothing. Without both
+// times (no file can be opened any more) there is any demand.
 func (t times) since(before times, passed time.Duration) demand {
+	if !t.known || !before.known {
+		return demand{run: math.Inf(1)}
+	}
 	part := func(d time.Duration) float64 { return max(float64(d)/float64(passed), 0) }
 	return demand{part(t.run - before.run), part(t.wait - before.wait)}
 }

@@ -25,6 +25,8 @@ func TestProcessorsNext(t *testing.T) {
 		{"crowded: one does it", 2, 2, times10(crowded(0.6)), append(uses(2, 9), 1)},
 		{"crowded: one does it no more", 2, 2, times10(crowded(0.8)), uses(2, 10)},
 		{"crowded: a full one", 8, 1, []demand{crowded(0.8), crowded(0.9)}, []int{1, 8}},
+		{"not told", 8, 1, []demand{times{}.since(times{known: true}, demandSpan)}, []int{8}},
+		{"not told before", 8, 1, []demand{times{known: true}.since(times{}, demandSpan)}, []int{8}},
 		{"a burst begins the second anew", 2, 2, slices.Concat(times10(free(0.1))[:9], []demand{free(1.9)}, times10(free(0.1))), append(uses(2, 19), 1)},
 		{"the mean counts", 4, 4, slices.Concat(times10(free(0.1))[:5], times10(free(0.5))[:5]), append(uses(4, 9), 1)},
 	} {

@@ -222,8 +222,11 @@ func (s *Session) cutWarehouse() {
 	}
 }
 
-// goodbye tells an idle client why its connection ends.
-func (s *Session) goodbye() {
+// goodbye tells an idle client why its connection ends, and closes it. Whoever ends many does not wait: a client that has read
+// nothing of its last answer takes nothing now.
+func (s *Session) goodbye() { go s.sayGoodbye() }
+
+func (s *Session) sayGoodbye() {
 	_ = s.client.SetDeadline(time.Now().Add(time.Second))
 	p := wire.EncodeERR(1053, "08S01", "Server shutdown in progress", wire.ClientProtocol41)
 	frame := append([]byte{byte(len(p)), byte(len(p) >> 8), 0, 0}, p...)

@@ -1,6 +1,7 @@
 package parser
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"sync"
@@ -8,6 +9,7 @@ import (
 	"github.com/pingcap/tidb/pkg/parser"
 	"github.com/pingcap/tidb/pkg/parser/ast"
 	"github.com/pingcap/tidb/pkg/parser/mysql"
+	"golang.org/x/sync/semaphore"
 )
 
 // maxParsed is the size above which a statement is not given to the tree parser: it costs about 70 ns
@@ -21,8 +23,11 @@ var treeParsers = sync.Pool{New: func() any {
 	return p
 }}
 
-// heavy admits two statements above a megabyte at a time: parsing one takes many times its size in memory.
-var heavy = make(chan struct{}, 2)
+// longTexts is how much text is parsed at a time in statements of more than longText bytes: a tree takes up to 35 times its text in
+// memory. They wait for one another in the order in which they came.
+var longTexts = semaphore.NewWeighted(maxParsed)
+
+const longText = 256 << 10
 
 // Parse reads a text as one warehouse would under the given session settings. It fails with an
 // *Error for a text that has no single meaning and with a *CommandError for a gateway command
@@ -304,9 +309,11 @@ func tree(text string, r Reading) (node ast.StmtNode, err error) {
 	if len(text) > maxParsed {
 		return nil, fmt.Errorf("the statement is longer than %d bytes", maxParsed)
 	}
-	if len(text) > 1<<20 {
-		heavy <- struct{}{}
-		defer func() { <-heavy }()
+	if size := int64(len(text)); size > longText {
+		if err := longTexts.Acquire(context.Background(), size); err != nil {
+			return nil, err // never: each is shorter than all may be together
+		}
+		defer longTexts.Release(size)
 	}
 	p := treeParsers.Get().(*parser.Parser)
 	defer func() {

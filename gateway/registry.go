@@ -124,9 +124,9 @@ func temporary(err error) bool {
 	return false
 }
 
-// hungUp tells a session that its warehouse closed.
+// hungUp tells a session that its warehouse closed. It does not wait for a client that takes nothing: others' warehouses close too.
 func (r *registry) hungUp(id uint64) {
 	if s := r.get(id); s != nil {
-		s.hungUp()
+		go s.hungUp()
 	}
 }

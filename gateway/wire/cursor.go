@@ -111,12 +111,7 @@ func (c *cursor) lenenc(what string) uint64 {
 
 // lenencBytes reads a length-encoded string.
 func (c *cursor) lenencBytes(what string) []byte {
-	if len(c.rest) > 0 && c.rest[0] < 0xfb { // as most are
-		n := uint64(c.rest[0])
-		c.rest = c.rest[1:]
-		return c.take(n, what)
-	}
-	return c.take(c.lenenc("the length of "+what), what)
+	return c.take(c.lenenc(what), what)
 }
 
 // nul reads a string that ends with a zero byte.

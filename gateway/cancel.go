@@ -7,6 +7,8 @@ import (
 	"net"
 	"syscall"
 	"time"
+
+	"sluice/gateway/wire"
 )
 
 // lossAfter is how long a statement runs before its client is looked after.
@@ -50,9 +52,7 @@ func (s *Session) watchWarehouse() {
 	s.mu.Unlock()
 	if in {
 		s.watched = true
-		if socket, can := innermost(w.NetConn()).(interface{ KeepAlive() }); can {
-			socket.KeepAlive()
-		}
+		wire.KeepAlive(innermost(w.NetConn()))
 		s.g.hangups.add(w.NetConn(), s.id)
 	}
 }

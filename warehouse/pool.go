@@ -10,6 +10,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"strconv"
 	"strings"
 	"sync"
@@ -26,9 +27,11 @@ type Options struct {
 	TLS                     *tls.Config // nil: plain
 	PreferTLS               bool        // a server without TLS is spoken to in plain
 	DialTimeout             time.Duration
-	QueryTimeout            time.Duration // for calls whose context has no deadline; 30 s
-	Idle                    int           // connections kept open; 4
-	Limit                   int           // connections at a time; 16
+	// Dial opens a connection; package net's dialer does when it is nil.
+	Dial         func(ctx context.Context, network, address string, timeout time.Duration) (net.Conn, error)
+	QueryTimeout time.Duration // for calls whose context has no deadline; 30 s
+	Idle         int           // connections kept open; 4
+	Limit        int           // connections at a time; 16
 }
 
 // Pool hands out connections of the service account.
@@ -46,6 +49,11 @@ type Pool struct {
 func New(o Options) *Pool {
 	if o.DialTimeout <= 0 {
 		o.DialTimeout = 5 * time.Second
+	}
+	if o.Dial == nil {
+		o.Dial = func(ctx context.Context, network, address string, timeout time.Duration) (net.Conn, error) {
+			return (&net.Dialer{Timeout: timeout}).DialContext(ctx, network, address)
+		}
 	}
 	if o.QueryTimeout <= 0 {
 		o.QueryTimeout = 30 * time.Second
@@ -130,16 +138,25 @@ func (p *Pool) dial(ctx context.Context) (*client.Conn, error) {
 const settings = "SET NAMES utf8mb4, autocommit = 1, sql_mode = ''"
 
 func (p *Pool) connect(ctx context.Context, t *tls.Config) (*client.Conn, error) {
-	c, err := client.ConnectWithContext(ctx, p.o.Address, p.o.User, p.o.Password, "", p.o.DialTimeout, func(c *client.Conn) error {
+	stop := func() bool { return true }
+	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := p.o.Dial(ctx, network, address, p.o.DialTimeout)
+		if err != nil {
+			return nil, err
+		}
+		stop = context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Now()) })
+		return c, nil
+	}
+	c, err := client.ConnectWithDialer(ctx, "", p.o.Address, p.o.User, p.o.Password, "", dial, func(c *client.Conn) error {
 		if t != nil {
 			c.SetTLSConfig(t)
 		}
 		return nil
 	})
 	if err != nil {
+		stop()
 		return nil, err
 	}
-	stop := context.AfterFunc(ctx, func() { _ = c.SetDeadline(time.Now()) })
 	if _, err = c.Execute(settings); err == nil {
 		err = p.look(c)
 	}
@@ -334,6 +351,14 @@ func (p *Pool) Tx(ctx context.Context, f func(*Tx) error) error {
 // Session runs f on one connection. f leaves nothing behind on it: no lock, no setting.
 func (p *Pool) Session(ctx context.Context, f func(*Tx) error) error {
 	return p.run(ctx, false, func(c *client.Conn) error {
+		return f(&Tx{c, p})
+	})
+}
+
+// Repeat is Session for what may run twice: it is begun again when a connection turns out to have ended while it was idle, and
+// so nothing is asked before it begins.
+func (p *Pool) Repeat(ctx context.Context, f func(*Tx) error) error {
+	return p.run(ctx, true, func(c *client.Conn) error {
 		return f(&Tx{c, p})
 	})
 }

@@ -125,6 +125,7 @@ func (s *service) parts() (parser.Flavor, error) {
 		options.TLS = warehouseTLS
 		options.PreferTLS = cfg.Warehouse.TLS == "preferred"
 	}
+	options.Dial = wire.DialLasting
 	s.pool, s.measuring = warehouse.New(options), warehouse.New(options)
 	flavor := map[string]parser.Flavor{"mariadb": parser.MariaDB, "mysql": parser.MySQL, "tidb": parser.TiDB}[cfg.Warehouse.Flavor]
 	loader := &catalog.SQLLoader{Query: s.pool.Query, TiDB: flavor == parser.TiDB, Disguise: s.disguise}

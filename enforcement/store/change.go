@@ -127,19 +127,11 @@ func (s *Store) await(ctx context.Context, column string, at int64) error {
 	pause := time.Millisecond
 	begun := time.Now()
 	for {
-		behind := 0
-		err := s.o.Pool.Session(ctx, func(t *warehouse.Tx) error {
-			clock, err := warehouseClock(t)
-			if err != nil {
-				return err
-			}
-			rows, err := t.Query("SELECT COUNT(*) FROM sluice.gateways WHERE id <> ? AND expires > ? AND "+column+" < ?", s.id, clock, at)
-			if err != nil || len(rows) == 0 {
-				return fmt.Errorf("ask which gateways follow: %w", err)
-			}
-			behind, err = strconv.Atoi(value(rows[0], 0))
-			return err
-		})
+		rows, err := s.o.Pool.Query(ctx, "SELECT COUNT(*) FROM sluice.gateways WHERE id <> ? AND expires > "+warehouseNow+" AND "+column+" < ?", s.id, at)
+		if err != nil || len(rows) == 0 {
+			return fmt.Errorf("ask which gateways follow: %w", err)
+		}
+		behind, err := strconv.Atoi(value(rows[0], 0))
 		if err != nil {
 			return err
 		}

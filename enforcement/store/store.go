@@ -184,13 +184,7 @@ func (s *Store) leave() {
 
 // prune forgets gateways that ended a day ago without giving their leases back. Nobody waits for them.
 func (s *Store) prune(ctx context.Context) {
-	err := s.o.Pool.Session(ctx, func(t *warehouse.Tx) error {
-		clock, err := warehouseClock(t)
-		if err == nil {
-			_, err = t.Exec("DELETE FROM sluice.gateways WHERE expires < ?", clock-(24*time.Hour).Milliseconds())
-		}
-		return err
-	})
+	_, err := s.o.Pool.Exec(ctx, "DELETE FROM sluice.gateways WHERE expires < "+warehouseNow+" - ?", (24 * time.Hour).Milliseconds())
 	if err != nil {
 		s.o.Log.Warn("forget gateways that ended", "error", err)
 	}
@@ -213,17 +207,8 @@ func (s *Store) Lives(ctx context.Context, name string) (bool, error) {
 		_, begun := s.begun.Load(name)
 		return begun, nil
 	}
-	lives := false
-	err := s.o.Pool.Session(ctx, func(t *warehouse.Tx) error {
-		clock, err := warehouseClock(t)
-		if err != nil {
-			return err
-		}
-		rows, err := t.Query("SELECT COUNT(*) FROM sluice.gateways WHERE id = ? AND expires > ?", id, clock)
-		lives = err == nil && len(rows) == 1 && value(rows[0], 0) != "0"
-		return err
-	})
-	return lives, err
+	rows, err := s.o.Pool.Query(ctx, "SELECT COUNT(*) FROM sluice.gateways WHERE id = ? AND expires > "+warehouseNow, id)
+	return err == nil && len(rows) == 1 && value(rows[0], 0) != "0", err
 }
 
 // truth is what the revision row says.
@@ -240,12 +225,17 @@ func (s *Store) beat(ctx context.Context) error {
 	defer s.loading.Unlock()
 	begun := time.Now()
 	var now truth
-	err := s.o.Pool.Session(ctx, func(t *warehouse.Tx) error {
+	err := s.o.Pool.Repeat(ctx, func(t *warehouse.Tx) error {
 		if err := s.renew(t); err != nil {
 			return err
 		}
-		var err error
-		now, err = readTruth(t, "")
+		// Who else lives is asked in the same statement: a beat comes several times a second.
+		rows, err := t.Query("SELECT "+truthColumns+", (SELECT COUNT(*) FROM sluice.gateways WHERE id <> ? AND expires > "+warehouseNow+") FROM sluice.revision WHERE id = 1", s.id)
+		if now, err = truthOf(rows, err); err != nil {
+			return err
+		}
+		others, err := strconv.ParseInt(value(rows[0], 3), 10, 32)
+		s.others.Store(int32(others))
 		return err
 	})
 	if err != nil {
@@ -254,46 +244,28 @@ func (s *Store) beat(ctx context.Context) error {
 	return s.follow(ctx, now, begun)
 }
 
-// renew writes this gateway's row: until when others must wait for it, by the warehouse's clock.
+// renew writes this gateway's row: until when others must wait for it, by the warehouse's clock. They wait a tenth longer
+// than this process trusts its lease: no two clocks run alike.
 func (s *Store) renew(t *warehouse.Tx) error {
-	clock, err := warehouseClock(t)
-	if err != nil {
-		return err
-	}
-	// Others wait a tenth longer than this process trusts its lease: no two clocks run alike.
-	_, err = t.Exec("REPLACE INTO sluice.gateways (id, expires, revision, definitions) VALUES (?, ?, ?, ?)",
-		s.id, clock+(s.o.Lease+s.o.Lease/10).Milliseconds(), s.applied, s.serial)
+	_, err := t.Exec("REPLACE INTO sluice.gateways (id, expires, revision, definitions) VALUES (?, "+warehouseNow+" + ?, ?, ?)",
+		s.id, (s.o.Lease + s.o.Lease/10).Milliseconds(), s.applied, s.serial)
 	if err != nil {
 		return fmt.Errorf("renew the lease: %w", err)
 	}
-	rows, err := t.Query("SELECT COUNT(*) FROM sluice.gateways WHERE id <> ? AND expires > ?", s.id, clock)
-	if err != nil || len(rows) == 0 {
-		return fmt.Errorf("count the gateways: %w", err)
-	}
-	n, _ := strconv.Atoi(value(rows[0], 0))
-	s.others.Store(int32(n))
 	return nil
 }
 
-// warehouseClock gives the warehouse's time in milliseconds: the one clock that all gateways share. It is asked
+// warehouseNow is the warehouse's time in milliseconds: the one clock that all gateways share. It is asked
 // for in UTC, since local time jumps when summer ends.
-func warehouseClock(t *warehouse.Tx) (int64, error) {
-	rows, err := t.Query("SELECT UTC_TIMESTAMP(6)")
-	if err == nil && len(rows) == 0 {
-		err = errors.New("no answer")
-	}
-	if err != nil {
-		return 0, fmt.Errorf("read the warehouse's clock: %w", err)
-	}
-	now, err := time.Parse(time.DateTime, value(rows[0], 0))
-	if err != nil {
-		return 0, fmt.Errorf("read the warehouse's clock: %w", err)
-	}
-	return now.UnixMilli(), nil
-}
+const warehouseNow = "TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) DIV 1000"
+
+const truthColumns = "revision, digest, definitions"
 
 func readTruth(t *warehouse.Tx, lock string) (truth, error) {
-	rows, err := t.Query("SELECT revision, digest, definitions FROM sluice.revision WHERE id = 1" + lock)
+	return truthOf(t.Query("SELECT " + truthColumns + " FROM sluice.revision WHERE id = 1" + lock))
+}
+
+func truthOf(rows [][]*string, err error) (truth, error) {
 	if err != nil {
 		return truth{}, fmt.Errorf("read the policy's revision: %w", err)
 	}

@@ -126,7 +126,7 @@ func accountMark(rows [][]*string, restarts uint64) (mark, renamed string) {
 		case renameCounter:
 			renamed = text(r, 1)
 			fallthrough
-		case "Com_create_user", "Com_drop_user", "Com_create_role", "Com_drop_role", "Com_flush":
+		case "Com_create_user", "Com_drop_user", "Com_create_role", "Com_drop_role", flushCounter:
 			counters = append(counters, name+" "+text(r, 1))
 		}
 	}

@@ -21,6 +21,14 @@ var counted = []string{"Com_alter_", "Com_create_", "Com_drop_", "Com_rename_", 
 // uncounted are those among them that define nothing a name of SQL can mean.
 var uncounted = []string{"_user", "_role", "_resource_group", "_temporary_table", "_instance", "_tablespace"}
 
+// countersQuery asks for the counters that a reading of the clock looks at and for no others: it is asked many times a second.
+var countersQuery = "SHOW GLOBAL STATUS WHERE variable_name LIKE 'Com%' AND (variable_name LIKE '" +
+	strings.Join(counted, "%' OR variable_name LIKE '") + "%' OR variable_name IN ('" + countsAtAll + "', '" + flushCounter +
+	"')) OR variable_name IN ('Uptime', '" + rewriteRules + "')"
+
+// countsAtAll counts the statement that asks for the counters, and flushCounter those that have the server read its tables anew.
+const countsAtAll, flushCounter = "Com_show_status", "Com_flush"
+
 // clockState is what the loader remembers of its last reading, so that counters which begin again are not
 // taken for counters that stand.
 type clockState struct {
@@ -42,7 +50,7 @@ func (l *SQLLoader) Clock(ctx context.Context) (string, error) {
 		l.watchAccounts(ctx, "", "", false)
 		return l.tidbClock(ctx)
 	}
-	rows, err := l.Query(ctx, "SHOW GLOBAL STATUS WHERE variable_name LIKE 'Com%' OR variable_name IN ('Uptime', '"+rewriteRules+"')")
+	rows, err := l.Query(ctx, countersQuery)
 	if err != nil {
 		return "", err
 	}
@@ -97,7 +105,7 @@ func countersOf(rows [][]*string) (counters map[string]uint64, uptime uint64, co
 		case err != nil:
 		case strings.EqualFold(name, "Uptime"):
 			uptime = value
-		case name == "Com_show_status":
+		case name == countsAtAll:
 			counts = value > 0
 		case defines(name):
 			counters[name] = value

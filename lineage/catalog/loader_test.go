@@ -52,9 +52,9 @@ func rowsOf(text string) [][]*string {
 func mysql(lower string) *server {
 	return &server{faults: map[string]error{}, answers: map[string]string{
 		"lower_case_table_names": lower, "FROM information_schema.processlist": "0|" + lower,
-		"'Com_show_status'": "Com_show_status|7",
-		"LIKE 'Com%'":       "Com_show_status|7\nCom_create_table|1\nUptime|100",
-		"schemata WHERE":    "Pay\nPAY",
+		"STATUS LIKE 'Com_show_status'": "Com_show_status|7",
+		"LIKE 'Com%'":                   "Com_show_status|7\nCom_create_table|1\nUptime|100",
+		"schemata WHERE":                "Pay\nPAY",
 		"information_schema.tables WHERE table_schema = ? AND table_name": "",
 		"information_schema.tables WHERE table_schema = ?":                "Pay|Salary|BASE TABLE|InnoDB\nPay|V|VIEW|NULL\nPay|Hidden|VIEW|NULL\nPay|Seq|SEQUENCE|InnoDB\nPay|Far|BASE TABLE|Federated\nPay|All|BASE TABLE|MRG_MyISAM\nPay|Hist|SYSTEM VERSIONED|InnoDB\nPAY|other|BASE TABLE|InnoDB",
 		"information_schema.columns WHERE":                                "Pay|Salary|id\nPay|Salary|Amount\nPAY|other|x\nPay|V|id",
@@ -182,7 +182,7 @@ func TestLoadFaults(t *testing.T) {
 
 func TestFolds(t *testing.T) {
 	embedded := mysql("0")
-	embedded.answers["'Com_show_status'"] = "Com_show_status|0"
+	embedded.answers["STATUS LIKE 'Com_show_status'"] = "Com_show_status|0"
 	tidb := mysql("0")
 	tidb.answers["VERSION()"] = "8.0.11-TiDB-v8.5.0"
 	cases := []struct {

@@ -70,7 +70,9 @@ func (p *processors) run(ctx context.Context, log *slog.Logger) {
 	if os.Getenv("GOMAXPROCS") != "" {
 		return
 	}
-	was, at := threadTimes(), time.Now()
+	var threads threadTimes
+	defer threads.close()
+	was, at := threads.read(), time.Now()
 	if !was.known {
 		return
 	}
@@ -85,7 +87,7 @@ func (p *processors) run(ctx context.Context, log *slog.Logger) {
 			return
 		case <-tick.C:
 		}
-		is, t := threadTimes(), time.Now()
+		is, t := threads.read(), time.Now()
 		before := p.now
 		if p.next(is.since(was, t.Sub(at))); p.now != before {
 			p.use(before)

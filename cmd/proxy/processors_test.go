@@ -74,10 +74,12 @@ func TestProcessorsPatience(t *testing.T) {
 
 // TestThreadTimes: work moves them.
 func TestThreadTimes(t *testing.T) {
-	before, begun := threadTimes(), time.Now()
+	var threads threadTimes
+	defer threads.close()
+	before, begun := threads.read(), time.Now()
 	for time.Since(begun) < 50*time.Millisecond {
 	}
-	l := threadTimes().since(before, time.Since(begun))
+	l := threads.read().since(before, time.Since(begun))
 	if before.known && (l.run <= 0 || l.run > 64) {
 		t.Errorf("a loop ran on %v processors", l.run)
 	}

@@ -127,8 +127,8 @@ func (s *Session) commit(ctx context.Context, f *flight, packet []byte) (bool, e
 			s.deny(f, enforcement.NotRecorded, "the decision log cannot be written")
 		}
 	}
-	if f.decision.Permitted() && !s.g.Policies.Fresh(time.Now()) && crosses(f.snapshot, &f.request) {
-		// The process may have been stopped since it decided: others no longer wait for it.
+	now := time.Now() // read anew: the process may have been stopped since it decided, and others no longer wait for it
+	if f.decision.Permitted() && !s.g.Policies.Fresh(now) && crosses(f.snapshot, &f.request) {
 		s.deny(f, enforcement.Stale, "Sluice cannot renew its lease on the policy")
 		_ = s.record(ctx, f)
 	}
@@ -136,7 +136,7 @@ func (s *Session) commit(ctx context.Context, f *flight, packet []byte) (bool, e
 		return true, nil
 	}
 	s.flight = f
-	s.pending.Store(time.Now().UnixNano())
+	s.pending.Store(now.UnixNano())
 	send := s.send
 	if len(packet) > windowed {
 		send = func(packet []byte) error { return s.sendLong(ctx, f, packet) }
@@ -193,8 +193,11 @@ func (s *Session) unlockedly(f func() ([]byte, error)) ([]byte, error) {
 
 // landed ends the flight when the answer is through, and tells whether the statement was killed meanwhile.
 func (s *Session) landed() (killed bool) {
+	if s.flight == nil { // only this goroutine sets it
+		return false
+	}
 	s.mu.Lock()
-	killed = s.flight != nil && s.flight.killed
+	killed = s.flight.killed
 	s.flight = nil
 	s.mu.Unlock()
 	s.pending.Store(0)

@@ -263,11 +263,15 @@ func (s *Session) info() (SessionInfo, bool) {
 // publish shows others what the session is now.
 func (s *Session) publish() {
 	s.open.Store(s.state.status&(wire.StatusInTransaction|wire.StatusCursorExists) != 0)
-	s.mu.Lock()
-	s.public = SessionInfo{
+	public := SessionInfo{
 		Connection: s.connection, User: s.shownUser(), Client: s.address,
 		Schema: s.state.schema, Task: s.task.String(), Since: s.since,
 	}
+	if public == s.public { // only this goroutine sets it
+		return
+	}
+	s.mu.Lock()
+	s.public = public
 	s.mu.Unlock()
 }
 

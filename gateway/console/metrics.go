@@ -1,6 +1,7 @@
 package console
 
 import (
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -17,7 +18,7 @@ type Metrics struct {
 	login      prometheus.Histogram
 	statements *prometheus.CounterVec
 	alarms     *prometheus.CounterVec
-	latest     atomic.Pointer[verdictCount]
+	verdicts   atomic.Pointer[[]verdictCount] // those counted so far, which are few; copied to add one
 }
 
 // verdictCount is the counter of one kind of verdict.
@@ -38,6 +39,7 @@ func NewMetrics() *Metrics {
 			[]string{"verdict", "rule", "tier"}),
 		alarms: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "sluice_alarms_total", Help: "Alarms by kind; each deserves a look."}, []string{"kind"}),
 	}
+	m.verdicts.Store(new([]verdictCount))
 	m.registry.MustRegister(m.sessions, m.opened, m.rejected, m.login, m.statements, m.alarms,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
@@ -76,12 +78,17 @@ func (m *Metrics) LoginTook(d time.Duration) { m.login.Observe(d.Seconds()) }
 
 // Statement counts one judged statement.
 func (m *Metrics) Statement(verdict, rule, tier string) {
-	last := m.latest.Load() // most are like the one before
-	if last == nil || last.verdict != verdict || last.rule != rule || last.tier != tier {
-		last = &verdictCount{verdict, rule, tier, m.statements.WithLabelValues(verdict, rule, tier)}
-		m.latest.Store(last)
+	known := m.verdicts.Load()
+	for i := range *known {
+		if v := &(*known)[i]; v.verdict == verdict && v.rule == rule && v.tier == tier {
+			v.count.Inc()
+			return
+		}
 	}
-	last.count.Inc()
+	count := m.statements.WithLabelValues(verdict, rule, tier)
+	count.Inc()
+	more := append(slices.Clip(*known), verdictCount{verdict, rule, tier, count})
+	m.verdicts.CompareAndSwap(known, &more) // one who came first may have added it
 }
 
 // Alarm counts an alarm.

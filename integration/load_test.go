@@ -30,7 +30,7 @@ var loads = []struct {
 }
 
 const (
-	loadRounds  = 5
+	loadRounds  = 9
 	loadSeconds = 3
 )
 

@@ -8,8 +8,8 @@ import (
 
 // TestProcessorsNext: fewer processors after a calm while, all of them at once when those in use are full.
 func TestProcessorsNext(t *testing.T) {
-	free := func(run float64) demand { return demand{run, run / 10} }
-	crowded := func(run float64) demand { return demand{run, run} }
+	free := func(run float64) demand { return demand{run, run / 5} }
+	crowded := func(run float64) demand { return demand{run, run * 0.3} }
 	for _, c := range []struct {
 		name     string
 		all, now int

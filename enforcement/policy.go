@@ -209,7 +209,10 @@ func checkPackageName(name string) error {
 }
 
 func checkProjectName(name string) error {
-	if name == "" || utf8.RuneCountInString(name) > 64 || systemSchema(name) || name == "*" {
+	if systemSchema(name) {
+		return fmt.Errorf("%s is a system schema, which is no project", quoted(name))
+	}
+	if name == "" || utf8.RuneCountInString(name) > 64 || name == "*" {
 		return fmt.Errorf("%s is no name of a project", quoted(name))
 	}
 	return nil

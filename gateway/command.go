@@ -80,7 +80,7 @@ func faultOf(err error) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &policy):
-		return &CommandFault{1064, "42000", "the exception policy cannot be read: " + policy.Error() + ". The old policy stays"}
+		return &CommandFault{1064, "42000", policy.Error() + ". The old policy stays"}
 	case errors.As(err, &edit):
 		code, state := uint16(1105), "HY000"
 		switch edit.Fault {
@@ -218,17 +218,17 @@ func (r *commandRun) run() (*Answer, error) {
 	case parser.UninstallPackage:
 		return r.edit(func(x *enforcement.Policy) error { return x.UninstallPackage(p, r.named(c.Project), c.Package) })
 	case parser.GrantRead:
-		return r.edit(func(x *enforcement.Policy) error { return x.GrantRead(p, r.named(c.Project), c.Package, c.User) })
+		return r.warnUnknown(c.User, func(x *enforcement.Policy) error { return x.GrantRead(p, r.named(c.Project), c.Package, c.User) })
 	case parser.RevokeRead:
 		return r.edit(func(x *enforcement.Policy) error { return x.RevokeRead(p, r.named(c.Project), c.Package, c.User) })
 	case parser.SetProject:
 		return r.edit(func(x *enforcement.Policy) error { return x.SetMaxRow(p, c.ReadTableMaxRow) })
 	case parser.AddOwner:
-		return r.addRole(c.User, func(x *enforcement.Policy) error { return x.AddOwner(p, c.User) })
+		return r.warnUnknown(c.User, func(x *enforcement.Policy) error { return x.AddOwner(p, c.User) })
 	case parser.RemoveOwner:
 		return r.edit(func(x *enforcement.Policy) error { return x.RemoveOwner(p, c.User) })
 	case parser.AddAdmin:
-		return r.addRole(c.User, func(x *enforcement.Policy) error { return x.AddAdmin(p, c.User) })
+		return r.warnUnknown(c.User, func(x *enforcement.Policy) error { return x.AddAdmin(p, c.User) })
 	case parser.RemoveAdmin:
 		return r.edit(func(x *enforcement.Policy) error { return x.RemoveAdmin(p, c.User) })
 	default:
@@ -263,14 +263,20 @@ func (r *commandRun) exists(project string) error {
 	if err != nil {
 		return err
 	}
-	if snapshot.Names()[strings.ToLower(project)] || lineage.IsSystem(project) {
+	if lineage.IsSystem(project) {
 		return nil // a system schema is refused by the policy itself
 	}
-	return &CommandFault{1049, "42000", "Unknown project '" + project + "': it is no schema of the warehouse"}
+	switch spelt := snapshot.Spelt(project); {
+	case spelt == "":
+		return &CommandFault{1049, "42000", "Unknown project '" + project + "': it is no schema of the warehouse"}
+	case spelt != project && !snapshot.Folds():
+		return &CommandFault{1049, "42000", "Unknown project '" + project + "': the warehouse tells names apart by their case, and has '" + spelt + "'"}
+	}
+	return nil
 }
 
-// addRole warns when the account is not known to the warehouse: it may come later.
-func (r *commandRun) addRole(user string, f func(*enforcement.Policy) error) (*Answer, error) {
+// warnUnknown warns when the account that a command names is not known to the warehouse: it may come later.
+func (r *commandRun) warnUnknown(user string, f func(*enforcement.Policy) error) (*Answer, error) {
 	a, err := r.edit(f)
 	if err != nil {
 		return nil, err
@@ -362,7 +368,7 @@ func (r *commandRun) setProtection(c parser.SetProtection) (*Answer, error) {
 			return nil, &CommandFault{1105, "HY000", fmt.Sprintf("the policy file %q could not be fetched from the client: %v", c.File, err)}
 		}
 		if text = strings.TrimSpace(string(file)); text == "" {
-			return nil, &CommandFault{1105, "HY000", fmt.Sprintf("the policy file %q of the client is empty or cannot be read by the client", c.File)}
+			return nil, &CommandFault{1105, "HY000", fmt.Sprintf("the client sent nothing of the policy file %q: it is empty, the client cannot read it, or the client gives no files (the mysql and mariadb clients need --local-infile=1). The policy may also stand inline", c.File)}
 		}
 	}
 	targets, err := r.sealTargets(text)

@@ -32,7 +32,7 @@ func (r *commandRun) show() (*Answer, error) {
 	case parser.ShowFlowLog:
 		return r.flowLog(c)
 	case parser.ShowFlowReach:
-		return r.reach(c), nil
+		return r.reach(c)
 	case parser.CheckProtection:
 		return r.check()
 	case parser.ExplainFlow:
@@ -133,7 +133,11 @@ func (r *commandRun) describePackage(c parser.DescribePackage) (*Answer, error) 
 	}
 	k := r.snapshot.Project(project).Package(c.Package)
 	if k == nil || (project != r.project && !r.sees(k)) {
-		return nil, &CommandFault{1105, "HY000", fmt.Sprintf("package '%s.%s' does not exist, or is not allowed to %s", project, c.Package, r.project)}
+		why := ""
+		if project != r.project {
+			why = ", or is not allowed to " + r.project
+		}
+		return nil, &CommandFault{1105, "HY000", fmt.Sprintf("package '%s.%s' does not exist%s", project, c.Package, why)}
 	}
 	a := &Answer{Columns: []string{"Section", "Name", "Type", "Privileges", "Value"}}
 	a.Rows = append(a.Rows, []string{"package", k.Name, "", "", "created " + stamp(k.Created) + " in " + project})
@@ -215,16 +219,19 @@ func clauseOf(w parser.Comparison) []audit.Clause {
 	return []audit.Clause{one}
 }
 
-func (r *commandRun) reach(c parser.ShowFlowReach) *Answer {
+func (r *commandRun) reach(c parser.ShowFlowReach) (*Answer, error) {
 	from := r.project
 	if c.Project != "" {
+		if err := r.exists(c.Project); err != nil {
+			return nil, err
+		}
 		from = r.named(c.Project)
 	}
 	a := &Answer{Columns: []string{"Hop", "From", "To", "Rule", "Detail"}, Rows: [][]string{}}
 	for _, h := range r.snapshot.Reach(from) {
 		a.Rows = append(a.Rows, []string{strconv.Itoa(h.Distance), h.From, h.To, h.Rule.String(), h.Detail})
 	}
-	return a
+	return a, nil
 }
 
 // explainFlow shows each flow with the rule that decides it, and the verdict; nothing runs.

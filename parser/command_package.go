@@ -5,11 +5,9 @@ package parser
 func (c *commandReader) packageCommand() Command {
 	switch {
 	case c.accept("CREATE", "PACKAGE"):
-		_, name := c.packageName(false)
-		return CreatePackage{name}
+		return CreatePackage{c.ownPackage()}
 	case c.accept("DROP", "PACKAGE"), c.accept("DELETE", "PACKAGE"):
-		_, name := c.packageName(false)
-		return DropPackage{name}
+		return DropPackage{c.ownPackage()}
 	case len(c.tokens) > 2 && !c.tokens[2].is(c.text, ";") && (c.accept("DESC", "PACKAGE") || c.accept("DESCRIBE", "PACKAGE")):
 		project, name := c.packageName(false)
 		return DescribePackage{project, name}
@@ -49,6 +47,5 @@ func (c *commandReader) install() (project, name string) {
 		project = c.name("a project or *")
 	}
 	c.expect("TO", "INSTALL", "PACKAGE")
-	_, name = c.packageName(false)
-	return project, name
+	return project, c.ownPackage()
 }

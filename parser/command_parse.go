@@ -104,8 +104,8 @@ func (c *commandReader) user() string {
 	var b strings.Builder
 	for start := c.i; c.i < len(c.tokens); c.i++ {
 		t := c.tokens[c.i]
-		if t.is(c.text, ";") || (c.i > start && c.tokens[c.i-1].End != t.Start) {
-			break
+		if t.is(c.text, ";") || t.is(c.text, ",") || (c.i > start && c.tokens[c.i-1].End != t.Start) {
+			break // a comma begins another account, and a command takes one
 		}
 		switch t.Kind {
 		case String:
@@ -139,6 +139,16 @@ func hostText(raw string) string {
 	default:
 		return raw
 	}
+}
+
+// ownPackage reads the name of a package of the session project. One with a project before it is refused: the command
+// would act on this project's package of that name, whatever project was meant.
+func (c *commandReader) ownPackage() string {
+	name := c.name("a package")
+	if c.peek(".") {
+		c.fail("the name of a package of this project, without a project before it")
+	}
+	return name
 }
 
 // packageName reads [p.]k.
@@ -299,6 +309,10 @@ func (c *commandReader) setProtection() Command {
 		}
 		return s
 	}
+	if c.i < len(c.tokens) && c.tokens[c.i].Kind == QuotedName {
+		s.File = c.name("the name of a file")
+		return s
+	}
 	s.File = c.path()
 	return s
 }
@@ -397,7 +411,7 @@ func (c *commandReader) add() Command {
 	}
 	kind, object := c.object("TO")
 	c.expect("TO", "PACKAGE")
-	_, name := c.packageName(false)
+	name := c.ownPackage()
 	a := AddToPackage{Type: kind, Object: object, Package: name}
 	if c.accept("WITH", "PRIVILEGES") {
 		for {
@@ -429,7 +443,7 @@ func (c *commandReader) remove() Command {
 	}
 	kind, object := c.object("FROM")
 	c.expect("FROM", "PACKAGE")
-	_, name := c.packageName(false)
+	name := c.ownPackage()
 	return RemoveFromPackage{kind, object, name}
 }
 

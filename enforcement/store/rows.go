@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -79,7 +81,7 @@ func (s *Store) ReadEntries(ctx context.Context, where []audit.Clause, limit int
 	for i, c := range where {
 		column, ok := logColumns[strings.ToLower(c.Column)]
 		if !ok {
-			return nil, fmt.Errorf("the flow log has no column %q", c.Column)
+			return nil, fmt.Errorf("the flow log has no column %q; it has %s", c.Column, strings.Join(slices.Sorted(maps.Keys(logColumns)), ", "))
 		}
 		if i == 0 {
 			q += " WHERE "

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -189,6 +190,7 @@ func (c *Catalog) fresh(ctx context.Context, clock string) (*Snapshot, error) {
 		return nil, fmt.Errorf("list the loadable functions: %w", err)
 	}
 	s.names, s.foreign = set(names), set(foreign)
+	s.spelt = slices.Sorted(slices.Values(names))
 	return s, nil
 }
 

@@ -365,6 +365,15 @@ func TestNamesAndForeign(t *testing.T) {
 	}
 }
 
+func TestSpelt(t *testing.T) {
+	s := &Snapshot{spelt: []string{"PRJ", "Pay", "pay", "prj2"}}
+	for name, want := range map[string]string{"pay": "pay", "Pay": "Pay", "PAY": "Pay", "Prj2": "prj2", "prj": "PRJ", "prj3": "", "": ""} {
+		if got := s.Spelt(name); got != want {
+			t.Errorf("%q is spelt %q, wanted %q", name, got, want)
+		}
+	}
+}
+
 func TestRunKeepsTheClockRead(t *testing.T) {
 	f := &fake{}
 	c := New(f, 60*time.Millisecond)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,6 +20,7 @@ type Snapshot struct {
 	version uint64
 	folds   bool
 	names   map[string]bool
+	spelt   []string // the schemas' names as the warehouse spells them, sorted
 	foreign map[string]bool
 	stale   atomic.Bool
 	schemas sync.Map // string -> *Held
@@ -34,6 +36,18 @@ func (s *Snapshot) Folds() bool { return s.folds }
 
 // Names are the schemas' names in lower case. The map must not be changed.
 func (s *Snapshot) Names() map[string]bool { return s.names }
+
+// Spelt gives a schema's name as the warehouse spells it: the name itself if there is such a schema, else one that
+// differs from it in case, else "".
+func (s *Snapshot) Spelt(name string) string {
+	if _, is := slices.BinarySearch(s.spelt, name); is {
+		return name
+	}
+	if i := slices.IndexFunc(s.spelt, func(spelt string) bool { return strings.EqualFold(spelt, name) }); i >= 0 {
+		return s.spelt[i]
+	}
+	return ""
+}
 
 // Foreign tells whether a name, in any case, is a loadable function.
 func (s *Snapshot) Foreign(name string) bool {

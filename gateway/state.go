@@ -76,10 +76,10 @@ func (st *state) forgetNamed(name string) {
 	}
 }
 
-// reset forgets what COM_RESET_CONNECTION and COM_CHANGE_USER forget.
+// reset forgets what COM_RESET_CONNECTION and COM_CHANGE_USER forget: all but FOUND_ROWS(), which MySQL and MariaDB go on telling.
 func (st *state) reset() {
-	st.labels.Reset()
-	st.messages, st.found, st.counted, st.uncommitted = nil, nil, nil, nil
+	st.labels.ResetBut(foundRows)
+	st.messages, st.counted, st.uncommitted = nil, nil, nil
 	st.temporary = nil
 	st.prepared, st.ownBytes = nil, 0
 	st.last = nil

@@ -35,6 +35,12 @@ var outliving = []struct {
 		"initdb myprj", "query SELECT CAST(v AS SIGNED) FROM myprj.table1", "initdb prj2", "query SELECT @@warning_count"}},
 	{"the number of rows found", "", []string{
 		"initdb myprj", "query SELECT v FROM myprj.table1", "initdb prj2", "query SET @y = 1", "query SELECT FOUND_ROWS()"}},
+	{"the number of rows found before COM_CHANGE_USER", "MariaDB MySQL", []string{
+		"initdb myprj", "query SELECT v FROM myprj.table1", "changeuser probe prj2", "query SELECT FOUND_ROWS()"}},
+	{"the number of rows found before COM_RESET_CONNECTION", "MariaDB MySQL", []string{
+		"initdb myprj", "query SELECT v FROM myprj.table1", "raw 1f", "initdb prj2", "query SELECT FOUND_ROWS()"}},
+	{"the number of rows found before a COM_CHANGE_USER that is refused", "MariaDB", []string{
+		"initdb myprj", "query SELECT v FROM myprj.table1", "changeuser nobody", "initdb prj2", "query SELECT FOUND_ROWS()"}},
 }
 
 // A session may stand in another project, and another policy may hold, by the time that something of an earlier statement

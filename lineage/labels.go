@@ -26,6 +26,13 @@ const maxAllLabels = 200_000
 // Reset forgets everything, as the session's end does.
 func (l *Labels) Reset() { *l = Labels{} }
 
+// ResetBut forgets everything but what one carrier holds.
+func (l *Labels) ResetBut(carrier string) {
+	held := slices.Clone(l.heldBy(carrier))
+	l.Reset()
+	l.Hold(carrier, held...)
+}
+
 // Expand gives g with every carrier that it reads replaced by the sources that the carrier holds. It
 // gives g itself when it reads none.
 func (l *Labels) Expand(g *Graph) *Graph {

@@ -278,13 +278,26 @@ func (s *Session) powerless(ctx context.Context, f *flight) []byte {
 		return nil
 	}
 	p := powersOf(rows)
-	for _, n := range needs {
+	lacking := p.lacking(needs)
+	if lacking == nil {
+		return nil
+	}
+	s.namesakes(ctx, &p)
+	if lacking = p.lacking(needs); lacking == nil {
+		return nil
+	}
+	return s.withoutPrivilege(ctx, f.graph, lacking)
+}
+
+// lacking gives the first need that no privilege meets, nil for none.
+func (p *powers) lacking(needs []need) *need {
+	for i := range needs {
 		held := false
-		for _, o := range n.objects {
-			held = held || p.may(o, n.privileges...)
+		for _, o := range needs[i].objects {
+			held = held || p.may(o, needs[i].privileges...)
 		}
 		if !held {
-			return s.withoutPrivilege(ctx, f.graph, &n)
+			return &needs[i]
 		}
 	}
 	return nil

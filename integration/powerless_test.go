@@ -65,6 +65,7 @@ func TestPowerless(t *testing.T) {
 			}
 			s.drifts(t, carol, server)
 			s.mighty(t, carol, server)
+			s.namesakes(t, server)
 		})
 	}
 }

@@ -55,6 +55,11 @@ func (st *state) recallAll(of *told, carrier string) {
 				st.labels.Hold(carrier, lineage.Source{Kind: lineage.TableSource, Object: read})
 			}
 		}
+		if carrier == messages {
+			for _, told := range g.Told {
+				st.labels.Hold(carrier, lineage.Source{Kind: lineage.TableSource, Object: told})
+			}
+		}
 	}
 	of.forget()
 }

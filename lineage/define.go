@@ -109,6 +109,9 @@ func (t *tracer) change(schema, name string, what Change) Object {
 	}
 	if carrier, certain, is := t.temporary(o); is && certain && !t.lasting {
 		t.carrierSink(carrier)
+		if what == Rebuilds {
+			t.carrierSource(carrier)
+		}
 		return o
 	}
 	t.keepsStatistics(o)
@@ -120,6 +123,9 @@ func (t *tracer) change(schema, name string, what Change) Object {
 		}
 		t.writes.add(Write{o, true, what})
 		t.g.Effects.Definitions = append(t.g.Effects.Definitions, o)
+	}
+	if t.caught && what == Rebuilds && o.Schema != "" {
+		t.read(Source{Kind: TableSource, Object: o}) // it fails over rows that a new key or check forbids
 	}
 	return o
 }
@@ -372,8 +378,11 @@ func (t *tracer) exchange(o Object, schema, name string) {
 func (t *tracer) alterTable(n *ast.AlterTableStmt) {
 	schema, name := n.Table.Schema.O, n.Table.Name.O
 	o, _, _ := t.object(schema, name)
-	if _, certain, is := t.temporary(o); !is || !certain {
+	if carrier, certain, is := t.temporary(o); !is || !certain {
 		o = t.change(schema, name, Rebuilds)
+	} else {
+		t.carrierSource(carrier) // the messages quote its rows
+		t.carrierSink(carrier)
 	}
 	before := len(t.sources.list)
 	defer func() {

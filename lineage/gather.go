@@ -164,6 +164,7 @@ func newGraph(st *parser.Statement) *Graph {
 // finish makes the flows: every source to every sink, sorted.
 func (t *tracer) finish() *Graph {
 	g := t.g
+	t.counts()
 	if len(t.sinks.list) == 0 && len(t.sources.list) > 0 {
 		// Nothing comes to rest, but messages tell about what was read (DO).
 		t.carrierSink("diagnostics")
@@ -182,9 +183,6 @@ func (t *tracer) finish() *Graph {
 			g.Reads = append(g.Reads, s.Object)
 		}
 		for _, k := range t.sinks.list {
-			if k.Kind == CarrierSink && s.Kind == CarrierSource && k.Name == s.Name {
-				continue
-			}
 			g.Flows = append(g.Flows, Flow{Source: s.Source, Sink: k, Implicit: !s.explicit})
 		}
 	}

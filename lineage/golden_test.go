@@ -153,6 +153,9 @@ func printGraph(b *strings.Builder, g *lineage.Graph) {
 		}
 		fmt.Fprintf(b, "  %s %s\n", what, w.Object)
 	}
+	for _, o := range g.Told {
+		fmt.Fprintf(b, "  messages tell of %s\n", o)
+	}
 	for _, c := range g.Carriers {
 		fmt.Fprintf(b, "  changes %s\n", c)
 	}

@@ -104,6 +104,9 @@ type Graph struct {
 	Reads  []Object
 	Writes []Write
 	Names  []Object
+	// Told are tables of which nothing flows anywhere but into the messages that the warehouse keeps: which of its rows kept
+	// others out. SHOW WARNINGS behind the statement reads them.
+	Told []Object
 	// Structure lists the tables that the statement names without reading rows of them that belong to anyone: those
 	// whose definition it shows, copies or builds on (a view's, read through; a stored program's body's), and the tables
 	// of metadata. No data flows.

@@ -194,11 +194,14 @@ type programBody struct {
 
 // block reads the statements of a body.
 func (t *tracer) block(statements []parser.Statement, locals []string) {
-	outer, branched := t.locals, t.branched
-	defer func() { t.locals, t.branched = outer, branched }()
+	outer, branched, caught := t.locals, t.branched, t.caught
+	t.blocks++
+	defer func() { t.locals, t.branched, t.caught, t.blocks = outer, branched, caught, t.blocks-1 }()
 	t.body, t.locals = true, locals
 	for i := range statements {
+		catch := statements[i].Caught
 		t.branched = branched || statements[i].Branched
+		t.caught = caught || catch == parser.Caught || catch == parser.CaughtLast && (branched || t.blocks > 1) // which runs once
 		t.bodyStatement(&statements[i])
 	}
 }

@@ -41,6 +41,9 @@ type tracer struct {
 	supposing bool              // inside a definition that is read as if it ran: what it calls may still come
 	counted   *parser.Statement // the query of a view of which only the number of rows is asked
 	shapes    []string          // variables that a new table's definition depends on
+	caught    bool              // a handler may take errors of what is read, and go on
+	blocks    int               // stored programs that are being read
+	replaced  []Source          // whose rows a stored program replaces
 	lasting   bool              // where temporary tables are out of sight: inside a view, behind a foreign key or a MERGE table
 }
 

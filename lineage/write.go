@@ -27,6 +27,8 @@ type change struct {
 	quiet bool
 	// skips: a new row stays out, without an error, where its key is there already.
 	skips bool
+	// replaces: a new row takes the place of one with its key.
+	replaces bool
 }
 
 func changes(events ...string) change { return change{events: events} }
@@ -39,6 +41,7 @@ func (t *tracer) write(schema, name string, c change) {
 	o, def, known := t.object(schema, name)
 	if carrier, certain, is := t.temporary(o); is {
 		t.carrierSink(carrier)
+		t.keyed(Source{Kind: CarrierSource, Name: carrier}, c)
 		if (certain && !t.lasting) || def == nil {
 			return
 		}
@@ -85,6 +88,7 @@ func (t *tracer) writeBase(o Object, def *catalog.Object, c change) {
 		t.sink(Sink{Kind: FileSink, Object: o, Name: o.String() + " (" + def.External + ")"})
 	}
 	t.sink(Sink{Kind: TableSink, Object: o})
+	t.keyed(Source{Kind: TableSource, Object: o}, c)
 	if def == nil {
 		return
 	}
@@ -102,6 +106,39 @@ func (t *tracer) writeBase(o Object, def *catalog.Object, c change) {
 		for _, u := range def.Union {
 			t.write(u[0], u[1], c)
 		}
+	}
+}
+
+// keyed notes that a statement tells which keys a table's rows have. A stored program that goes on behind an error can try one key after
+// the other, and one that counts the rows that stayed out or were replaced as well; warnings of IGNORE name all that
+// stayed out. What a single error tells is open (docs/channels.md).
+func (t *tracer) keyed(rows Source, c change) {
+	switch {
+	case c.deletes():
+		return
+	case t.caught, c.skips && rows.Kind == CarrierSource:
+		t.implicit++
+		t.read(rows)
+		t.implicit--
+	case c.skips && !slices.Contains(t.g.Told, rows.Object):
+		t.g.Told = append(t.g.Told, rows.Object)
+	}
+	if t.body && (c.skips || c.replaces) {
+		rows.Via = t.via
+		t.replaced = append(t.replaced, rows)
+	}
+}
+
+// counts reads the rows that a stored program replaced or that kept others out, if it may have asked how many there were.
+func (t *tracer) counts() {
+	asks := func(s source) bool {
+		return s.Kind == CarrierSource && (s.Name == "row_count" || s.Name == "diagnostics")
+	}
+	if len(t.replaced) == 0 || !slices.ContainsFunc(t.sources.list, asks) {
+		return
+	}
+	for _, rows := range t.replaced {
+		t.sources.add(rows, false)
 	}
 }
 
@@ -305,6 +342,7 @@ func (t *tracer) insert(n *ast.InsertStmt, e *parser.Extra) {
 	c := changes(onInsert)
 	if n.IsReplace {
 		c = changes(onInsert, onDelete)
+		c.replaces = true
 	}
 	c.skips = n.IgnoreErr || len(n.OnDuplicate) > 0
 	to := targets(n.Table)
@@ -328,7 +366,7 @@ func (t *tracer) insert(n *ast.InsertStmt, e *parser.Extra) {
 // row's alias is read from the row that was there.
 func (t *tracer) onDuplicate(list []*ast.Assignment, to []target, e *parser.Extra) {
 	var columns []string
-	old := false
+	old, sinks := false, len(t.sinks.list)
 	for _, a := range list {
 		columns = append(columns, a.Column.Name.O)
 		t.some(a.Expr)
@@ -342,6 +380,8 @@ func (t *tracer) onDuplicate(list []*ast.Assignment, to []target, e *parser.Extr
 			return true
 		})
 	}
+	// What is assigned on the way is assigned for the rows that were there, and for no others.
+	old = old || len(t.sinks.list) > sinks
 	for _, to := range to {
 		t.write(to.schema, to.name, change{events: []string{onUpdate}, columns: columns})
 		if old {

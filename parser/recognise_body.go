@@ -22,7 +22,18 @@ type bodyReader struct {
 	inside int  // how many IF, CASE and loops are open
 	taken  int  // the token behind the last one that a statement or expression was read from
 	leapt  bool // the rest may be passed over: something leaves a branch or a loop, or a handler stands above
+	blocks int  // how many BEGIN were read
+	caught Catch
 }
+
+// Catch is what a stored program does about an error of one of its statements.
+type Catch uint8
+
+const (
+	Uncaught   Catch = iota // the program ends with it
+	CaughtLast              // a handler takes it, and the program ends
+	Caught                  // a handler takes it, and the program may go on
+)
 
 func (b *bodyReader) run() {
 	for b.i < len(b.st.Tokens) {
@@ -30,7 +41,7 @@ func (b *bodyReader) run() {
 		b.branches()
 		b.step()
 		for i := known; i < len(b.out); i++ {
-			b.out[i].Branched = b.inside > 0 || b.leapt
+			b.out[i].Branched, b.out[i].Caught = b.inside > 0 || b.leapt, b.caught
 		}
 	}
 	b.take(b.i, b.i)
@@ -89,7 +100,9 @@ func (b *bodyReader) step() {
 	case b.accept(";"), b.accept("ELSE"), b.accept("LOOP"), b.accept("REPEAT"), b.accept("THEN"):
 	case b.is("BEGIN", "NOT"):
 		b.i += 3
+		b.blocks++
 	case b.accept("BEGIN"):
+		b.blocks++
 	case b.is("END"):
 		b.skipTo(";")
 	case b.accept("IF"), b.accept("ELSEIF"), b.accept("ELSIF"):
@@ -217,9 +230,15 @@ func (b *bodyReader) open() {
 func (b *bodyReader) declare() {
 	switch {
 	case b.has(b.i, min(b.i+2, len(b.st.Tokens)), "HANDLER"):
+		catch := Caught
+		if b.is("EXIT") && b.blocks <= 1 && b.inside == 0 {
+			catch = CaughtLast
+		}
 		b.skipTo("FOR")
 		b.i++
-		b.handlerConditions()
+		if b.handlerConditions() {
+			b.caught = max(b.caught, catch)
+		}
 		return // the handler's statement follows
 	case b.i+1 < len(b.st.Tokens) && b.st.Tokens[b.i+1].is(b.st.Text, "CURSOR"):
 		b.skipTo("FOR")
@@ -243,20 +262,25 @@ func (b *bodyReader) declare() {
 	b.i = end
 }
 
-// handlerConditions passes SQLSTATE 'x', 1146, NOT FOUND, SQLEXCEPTION … up to the statement.
-func (b *bodyReader) handlerConditions() {
+// handlerConditions passes SQLSTATE 'x', 1146, NOT FOUND, SQLEXCEPTION … up to the statement, and tells whether any is more
+// than that a query found nothing.
+func (b *bodyReader) handlerConditions() (errors bool) {
 	for b.i < len(b.st.Tokens) {
 		if b.accept("SQLSTATE") {
 			b.accept("VALUE")
+			errors = true
 		} else if b.accept("NOT") {
 			b.accept("FOUND")
 			b.i--
+		} else {
+			errors = true
 		}
 		b.i++
 		if !b.accept(",") {
-			return
+			return errors
 		}
 	}
+	return true
 }
 
 // forLoop reads MariaDB's FOR i IN a..b DO and FOR rec IN (SELECT …) DO.

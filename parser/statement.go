@@ -60,6 +60,8 @@ type Statement struct {
 	Unparsed string
 	// Branched: a condition of its stored program may pass it over.
 	Branched bool
+	// Caught: a handler of its stored program may take its error.
+	Caught Catch
 
 	set  ownSet // the client's character set, when Text was put into UTF-8
 	bare string // Text in that set

@@ -69,8 +69,13 @@ func (k *checker) add(key, value, expected string) {
 }
 
 func (k *checker) address(key, value string) {
-	if _, port, err := net.SplitHostPort(value); err != nil || port == "" {
+	_, port, err := net.SplitHostPort(value)
+	if err != nil || port == "" {
 		k.add(key, fmt.Sprintf("%q", value), "host:port")
+		return
+	}
+	if n, err := strconv.Atoi(port); err == nil && (n < 0 || n > 65535) {
+		k.add(key, fmt.Sprintf("%q", value), "a port from 0 to 65535")
 	}
 }
 
@@ -128,6 +133,8 @@ func (k *checker) limits(c *Config) {
 	k.between("drain.grace", c.Drain.Grace, 0, 24*time.Hour)
 }
 
+var system = map[string]bool{"mysql": true, "information_schema": true, "performance_schema": true, "sys": true, "sluice": true}
+
 // projects: a schema belongs to one project, and no system schema to any.
 func (k *checker) projects(groups map[string][]string) {
 	owner := map[string]string{}
@@ -137,9 +144,12 @@ func (k *checker) projects(groups map[string][]string) {
 	}
 	sort.Strings(names)
 	for _, name := range names {
+		if system[strings.ToLower(name)] {
+			k.add("projects."+name, name, "a name that is no system schema's")
+		}
 		for _, schema := range groups[name] {
 			switch lower := strings.ToLower(schema); {
-			case lower == "mysql", lower == "information_schema", lower == "performance_schema", lower == "sys", lower == "sluice":
+			case system[lower]:
 				k.add("projects."+name, schema, "schemas that are no system schema")
 			case owner[lower] != "":
 				k.add("projects."+name, schema, "schemas of one project alone; it is in project "+owner[lower]+" too")

@@ -262,7 +262,7 @@ func unknownKeys(v *viper.Viper) []string {
 		if _, known := defaults[key]; known || isFree(key) {
 			continue
 		}
-		faults = append(faults, fmt.Sprintf("%s: there is no such key; did you mean %s?", key, nearest(key)))
+		faults = append(faults, key+": there is no such key"+suggestion(key, len(key)/3, strings.ToLower))
 	}
 	sort.Strings(faults)
 	return faults
@@ -275,36 +275,6 @@ func isFree(key string) bool {
 		}
 	}
 	return false
-}
-
-// nearest gives the known key with the fewest edits.
-func nearest(key string) string {
-	best, at := "", 1<<30
-	for known := range defaults {
-		if d := distance(key, known); d < at || (d == at && known < best) {
-			best, at = known, d
-		}
-	}
-	return best
-}
-
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		previous := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			cost := 1
-			if a[i] == b[j] {
-				cost = 0
-			}
-			previous, row[j+1] = row[j+1], min(row[j+1]+1, row[j]+1, previous+cost)
-		}
-	}
-	return row[len(b)]
 }
 
 // Redacted gives a copy that can be printed: passwords are replaced.

@@ -106,6 +106,9 @@ func TestFaults(t *testing.T) {
 	certificate := write(t, "x")
 	for _, c := range []struct{ text, want string }{
 		{"listen: nowhere", `listen: is "nowhere", expected host:port`},
+		{"listen: 127.0.0.1:99999", `listen: is "127.0.0.1:99999", expected a port from 0 to 65535`},
+		{"nothing_like_it: 1", "nothing_like_it: there is no such key"},
+		{"projects: {sys: [a]}", "projects.sys: is sys, expected a name that is no system schema's"},
 		{"admin: {listen: ''}", `admin.listen: is "", expected host:port`},
 		{"warehouse: {address: 'x'}", `warehouse.address: is "x", expected host:port`},
 		{"warehouse: {flavour: mysql}", "warehouse.flavour: there is no such key; did you mean warehouse.flavor?"},
@@ -143,6 +146,29 @@ func TestFaults(t *testing.T) {
 	}
 	if _, err := Load(filepath.Join(t.TempDir(), "none.yaml"), nil); err == nil {
 		t.Error("a file that is not there")
+	}
+}
+
+// Only a near neighbour is proposed.
+func TestNoNeighbour(t *testing.T) {
+	_, err := Load(write(t, "nothing_like_it: 1"), nil)
+	if err == nil || strings.Contains(err.Error(), "did you mean") {
+		t.Errorf("%v", err)
+	}
+}
+
+// A misspelt variable would be passed over in silence; what is no setting of ours at all is somebody else's.
+func TestMisspeltEnvironment(t *testing.T) {
+	got := MisspeltEnvironment([]string{
+		"SLUICE_WAREHOUSE_PASWORD=x", "SLUICE_LISTEN=a:1", "SLUICE_REDIS_ADDRESES=b:1", "SLUICE_SERVICE_HOST=10.0.0.1", "SLUICE_PORT_3307_TCP=tcp://10.0.0.1:3307",
+		"SLUICE_WAREHOUSE_PASSWORD_FILE=/p", "SLUICE_POLICY_CATALOG_MAX_AGE=1s", "SLUICE_RACE=1", "PATH=/bin", "SLUICE_PORT=1",
+	})
+	want := []string{
+		"SLUICE_REDIS_ADDRESES: there is no such setting; did you mean SLUICE_REDIS_ADDRESSES?",
+		"SLUICE_WAREHOUSE_PASWORD: there is no such setting; did you mean SLUICE_WAREHOUSE_PASSWORD?",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q", got)
 	}
 }
 

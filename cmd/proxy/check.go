@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -27,9 +28,12 @@ func check(c *cobra.Command, _ []string) error {
 	}
 	out := c.OutOrStdout()
 	fmt.Fprintln(out, "configuration   ok")
+	for _, fault := range config.MisspeltEnvironment(os.Environ()) {
+		fmt.Fprintf(out, "environment     %s\n", fault)
+	}
 	ctx, cancel := context.WithTimeout(c.Context(), 20*time.Second)
 	defer cancel()
-	return errors.Join(checkWarehouse(ctx, cfg, out), checkRedis(ctx, cfg, out))
+	return errors.Join(checkCertificate(cfg, out), checkAudit(cfg, out), checkWarehouse(ctx, cfg, out), checkRedis(ctx, cfg, out))
 }
 
 func checkWarehouse(ctx context.Context, cfg *config.Config, out io.Writer) error {
@@ -66,8 +70,11 @@ func checkWarehouse(ctx context.Context, cfg *config.Config, out io.Writer) erro
 			faults = append(faults, fmt.Errorf("warehouse.user: %s lacks %s (%s): %w", cfg.Warehouse.User, need.why, need.what, err))
 		}
 	}
-	if _, err := (&catalog.SQLLoader{Query: pool.Query, Detect: true}).Schemas(ctx); err != nil {
+	loader := &catalog.SQLLoader{Query: pool.Query, Detect: true}
+	if schemas, err := loader.Schemas(ctx); err != nil {
 		faults = append(faults, fmt.Errorf("warehouse.user: %s: %w", cfg.Warehouse.User, err))
+	} else if folds, err := loader.Folds(ctx); err == nil {
+		faults = append(faults, checkProjects(cfg.Projects, schemas, folds, out)...)
 	}
 	if rows, err := pool.Query(ctx, "SHOW GRANTS"); err == nil {
 		var grants []string

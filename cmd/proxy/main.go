@@ -1,4 +1,4 @@
-// Command proxy is the Sluice gateway: serve, check, lineage, audit verify, policy, version.
+// Command proxy is the Sluice gateway: serve, check, health, lineage, audit verify, policy, version.
 package main
 
 import (

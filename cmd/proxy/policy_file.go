@@ -97,7 +97,17 @@ func readPolicy(path string) (*enforcement.Policy, error) {
 	if err := yaml.Unmarshal(text, &document); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
-	eachProtection(document, protectionNumber)
+	var fault error
+	eachProtection(document, func(v any) any {
+		n := protectionNumber(v)
+		if _, word := n.(string); word {
+			fault = fmt.Errorf("%s: protection: is %v, expected true, false or dryrun", path, v)
+		}
+		return n
+	})
+	if fault != nil {
+		return nil, fault
+	}
 	plain, err := json.Marshal(document)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)

@@ -39,6 +39,10 @@ func TestPolicyFileSpellsProtection(t *testing.T) {
 			t.Errorf("protection: %s is read as %v", text, got)
 		}
 	}
+	file := written(t, "revision: 1\nprojects: {a: {name: a, protection: perhaps}}\n")
+	if _, err := readPolicy(file); err == nil || !strings.HasSuffix(err.Error(), "protection: is perhaps, expected true, false or dryrun") {
+		t.Errorf("%v", err)
+	}
 }
 
 func reread(t *testing.T, text string) *enforcement.Policy {

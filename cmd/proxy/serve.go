@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -65,25 +64,23 @@ func serveWith(ctx context.Context, cfg *config.Config, log *slog.Logger) error 
 	if err != nil {
 		return err
 	}
-	defer s.pool.Close()
-	defer s.measuring.Close()
-	defer func() { _ = s.audit.Close() }()
+	defer s.close()
 	return s.run(ctx)
 }
 
 // assemble wires the parts. It needs neither warehouse nor Redis: both are waited for while serving.
 func assemble(ctx context.Context, cfg *config.Config, log *slog.Logger) (*service, error) {
 	s := &service{cfg: cfg, log: log}
+	for _, fault := range config.MisspeltEnvironment(os.Environ()) {
+		log.Warn("environment", "variable", fault)
+	}
 	flavor, err := s.parts()
 	if err != nil {
 		return nil, err
 	}
-	if s.listener, err = wire.Listen(cfg.Listen); err != nil {
-		return nil, fmt.Errorf("listen: %w", err)
-	}
-	if s.admin, err = net.Listen("tcp", cfg.Admin.Listen); err != nil {
-		_ = s.listener.Close()
-		return nil, fmt.Errorf("admin.listen: %w", err)
+	if err := s.listen(); err != nil {
+		s.close()
+		return nil, err
 	}
 	metrics := console.NewMetrics()
 	options := s.gatewayOptions(flavor, metrics)
@@ -95,6 +92,24 @@ func assemble(ctx context.Context, cfg *config.Config, log *slog.Logger) (*servi
 		Version: version,
 	})
 	return s, nil
+}
+
+func (s *service) listen() (err error) {
+	if s.listener, err = wire.Listen(s.cfg.Listen); err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	if s.admin, err = net.Listen("tcp", s.cfg.Admin.Listen); err != nil {
+		_ = s.listener.Close()
+		return fmt.Errorf("admin.listen: %w", err)
+	}
+	return nil
+}
+
+// close gives back what parts made.
+func (s *service) close() {
+	s.pool.Close()
+	s.measuring.Close()
+	_ = s.audit.Close()
 }
 
 func (s *service) ready() error {
@@ -118,6 +133,10 @@ func (s *service) parts() (parser.Flavor, error) {
 	}
 	warehouseTLS, err := warehouseTLS(cfg)
 	if err != nil {
+		return 0, err
+	}
+	s.certs = &certificates{cert: cfg.TLS.Cert, key: cfg.TLS.Key, log: s.log}
+	if err := s.certs.start(time.Now()); err != nil {
 		return 0, err
 	}
 	options := warehouse.Options{Address: cfg.Warehouse.Address, User: cfg.Warehouse.User, Password: password, DialTimeout: cfg.Warehouse.DialTimeout}
@@ -180,7 +199,6 @@ func gatewayID() string {
 func (s *service) gatewayOptions(flavor parser.Flavor, metrics gateway.Metrics) gateway.Options {
 	cfg := s.cfg
 	l := cfg.Limits
-	s.certs = &certificates{cert: cfg.TLS.Cert, key: cfg.TLS.Key, log: s.log}
 	mode := map[string]gateway.TLSMode{"disabled": gateway.TLSDisabled, "preferred": gateway.TLSPreferred, "required": gateway.TLSRequired}[cfg.Warehouse.TLS]
 	tlsConfig, _ := warehouseTLS(cfg) // checked in parts
 	return gateway.Options{
@@ -283,45 +301,4 @@ func (s *service) reload(ctx context.Context) {
 			s.log.Info("reloaded certificates and audit log")
 		}
 	}
-}
-
-// certificates gives the certificate shown to clients, read again when its file changed.
-type certificates struct {
-	cert, key string
-	log       *slog.Logger
-	mu        sync.Mutex
-	current   *tls.Config
-	changed   time.Time
-	looked    time.Time
-}
-
-func (c *certificates) forget() {
-	c.mu.Lock()
-	c.changed, c.looked = time.Time{}, time.Time{}
-	c.mu.Unlock()
-}
-
-// config gives nil when no certificate is configured. A file that became unreadable keeps the old one.
-func (c *certificates) config() *tls.Config {
-	if c.cert == "" {
-		return nil
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if time.Since(c.looked) < time.Second {
-		return c.current
-	}
-	c.looked = time.Now()
-	info, err := os.Stat(c.cert)
-	if err != nil || (c.current != nil && info.ModTime().Equal(c.changed)) {
-		return c.current
-	}
-	pair, err := tls.LoadX509KeyPair(c.cert, c.key)
-	if err != nil {
-		c.log.Error("read the certificate; the old one is kept", "cert", c.cert, "error", err)
-		return c.current
-	}
-	c.changed = info.ModTime()
-	c.current = &tls.Config{Certificates: []tls.Certificate{pair}, MinVersion: tls.VersionTLS12}
-	return c.current
 }

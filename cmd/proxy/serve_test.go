@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"go.uber.org/goleak"
+
+	"sluice/enforcement/audit"
 )
 
 // said is what a program wrote so far.
@@ -74,11 +76,13 @@ func TestServeWithoutWarehouse(t *testing.T) {
 	ctx, stop := context.WithCancel(context.Background())
 	defer stop()
 	ended := make(chan int, 1)
+	begun := time.Now()
 	file := written(t, alone, `"127.0.0.1:0"`, filepath.Join(t.TempDir(), "audit.jsonl"))
 	go func() { ended <- run(ctx, []string{"--config", file}, strings.NewReader(""), io.Discard, log) }()
 	clients := log.await(t, `msg="sluice serves" listen=(\S+)`)
 	admin := "http://" + log.await(t, `admin=(\S+)`)
 	log.await(t, `(?i)level=WARN.*warehouse`)
+	log.await(t, `renew the lease`)
 
 	wantRefusal(t, clients)
 	wantLife(t, clients)
@@ -97,6 +101,10 @@ func TestServeWithoutWarehouse(t *testing.T) {
 		if code != wanted.code || !strings.Contains(body, wanted.text) {
 			t.Errorf("GET %s gives %d %q, wanted %d with %q", path, code, body, wanted.code, wanted.text)
 		}
+	}
+	// A fault that lasts is told once in a while, not with each try.
+	if told, most := strings.Count(log.String(), "renew the lease"), 1+int(time.Since(begun)/(10*time.Second)); told > most {
+		t.Errorf("the lease is told of %d times:\n%s", told, log)
 	}
 	_, body := get(t, admin+"/api/projects")
 	var projects struct{ Projects []any }
@@ -175,13 +183,21 @@ func TestServeRefusesToStart(t *testing.T) {
 	defer taken.Close()
 	port := fmt.Sprintf("%q", taken.Addr())
 	good := filepath.Join(t.TempDir(), "audit.jsonl")
+	others := filepath.Join(t.TempDir(), "others.jsonl")
+	other, err := audit.Open(audit.Options{File: others})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
 	for name, c := range map[string]struct{ config, wanted string }{
-		"port in use":         {fmt.Sprintf(alone, port, good), "listen: .*address already in use"},
-		"admin port in use":   {strings.Replace(fmt.Sprintf(alone, `"127.0.0.1:0"`, good), `{listen: "127.0.0.1:0"}`, "{listen: "+port+"}", 1), "admin.listen: .*address already in use"},
-		"no place for audit":  {fmt.Sprintf(alone, `"127.0.0.1:0"`, filepath.Join(good, "nowhere", "a.jsonl")), "open the audit log: .*nowhere"},
-		"no certificate":      {fmt.Sprintf(alone, `"127.0.0.1:0"`, good) + "tls: {cert: /nowhere/c.pem, key: /nowhere/k.pem}\n", "tls.cert: is /nowhere/c.pem"},
-		"twice grouped":       {fmt.Sprintf(alone, `"127.0.0.1:0"`, good) + "projects: {a: [x], b: [x]}\n", "projects.b: is x, expected schemas of one project alone"},
-		"super administrator": {fmt.Sprintf(alone, `"127.0.0.1:0"`, good) + "super_administrators: {a: b}\n", "super_administrators"},
+		"port in use":          {fmt.Sprintf(alone, port, good), "listen: .*address already in use"},
+		"admin port in use":    {strings.Replace(fmt.Sprintf(alone, `"127.0.0.1:0"`, good), `{listen: "127.0.0.1:0"}`, "{listen: "+port+"}", 1), "admin.listen: .*address already in use"},
+		"no place for audit":   {fmt.Sprintf(alone, `"127.0.0.1:0"`, filepath.Join(good, "nowhere", "a.jsonl")), "open the audit log: .*nowhere"},
+		"no certificate":       {fmt.Sprintf(alone, `"127.0.0.1:0"`, good) + "tls: {cert: /nowhere/c.pem, key: /nowhere/k.pem}\n", "tls.cert: is /nowhere/c.pem"},
+		"no certificate in it": {fmt.Sprintf(alone, `"127.0.0.1:0"`, good) + "tls: {cert: " + others + ", key: " + others + "}\n", "tls.cert: is " + others + ", expected a certificate, with its key in tls.key"},
+		"another's log":        {fmt.Sprintf(alone, `"127.0.0.1:0"`, others), "open the audit log " + others + ": another process writes it"},
+		"twice grouped":        {fmt.Sprintf(alone, `"127.0.0.1:0"`, good) + "projects: {a: [x], b: [x]}\n", "projects.b: is x, expected schemas of one project alone"},
+		"super administrator":  {fmt.Sprintf(alone, `"127.0.0.1:0"`, good) + "super_administrators: {a: b}\n", "super_administrators"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			log := &said{}

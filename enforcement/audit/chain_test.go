@@ -57,6 +57,9 @@ func example(t testing.TB) (file string, lines []string) {
 	for i := range 3 {
 		record(t, l, Entry{User: "alice", Verdict: "deny", Text: fmt.Sprintf("SELECT %d", i), Flows: []string{"a.t -> result"}})
 	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)

@@ -46,46 +46,83 @@ type Log struct {
 // queued bounds the entries whose rows are still to be written. The file has them all.
 const queued = 1 << 16
 
-// Open continues the log at its end. A last line that a crash left torn is set aside in a file beside it.
+// Open continues the log at its end. A last line that a crash left torn is set aside in a file beside it. A log that
+// another process writes is refused.
 func Open(o Options) (*Log, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	l := &Log{o: o, rows: make(chan *Entry, queued), flush: make(chan chan struct{})}
-	if err := l.reopen(); err != nil {
+	f, err := l.openFile()
+	if err != nil {
+		return nil, err
+	}
+	if err := l.goOn(f); err != nil {
+		_ = f.Close()
 		return nil, err
 	}
 	return l, nil
 }
 
-// Reopen goes on in a new file of the same name, after the old one was moved away.
+// Reopen goes on in a new file of the same name, after the old one was moved away. While it was not, its end is read
+// again: a line that a full disk left torn is set aside.
 func (l *Log) Reopen() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	old := l.file
-	last := l.last
-	if err := l.reopen(); err != nil {
-		l.file, l.last = old, last
+	f, err := l.openFile()
+	if err != nil {
 		return err
 	}
-	if l.last == "" {
-		l.last = last // the chain goes on over the rotation
+	old, moved := l.file, !sameFile(l.file, f)
+	if !moved {
+		_ = f.Close() // the file that is open has the lock
+		f = old
 	}
-	return old.Close()
+	if err := l.goOn(f); err != nil {
+		if moved {
+			_ = f.Close()
+		}
+		return err
+	}
+	l.torn = nil
+	if moved {
+		return old.Close()
+	}
+	return nil
 }
 
-func (l *Log) reopen() error {
+func (l *Log) openFile() (*os.File, error) {
 	f, err := os.OpenFile(l.o.File, os.O_RDWR|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
-		return fmt.Errorf("open the audit log: %w", err)
+		return nil, fmt.Errorf("open the audit log: %w", err)
+	}
+	return f, nil
+}
+
+// goOn takes a file for the log's own and chains to its last line, or, if it has none, to what was written last. Two
+// processes that write one file would each chain to its own last line, and neither chain would hold.
+func (l *Log) goOn(f *os.File) error {
+	if err := lock(f); err != nil {
+		return fmt.Errorf("open the audit log %s: %w", l.o.File, err)
 	}
 	last, err := l.tail(f)
 	if err != nil {
-		_ = f.Close()
 		return fmt.Errorf("read the end of the audit log %s: %w", l.o.File, err)
 	}
-	l.file, l.last = f, last
+	l.file = f
+	if last != "" {
+		l.last = last
+	}
 	return nil
+}
+
+func sameFile(a, b *os.File) bool {
+	one, err := a.Stat()
+	if err != nil {
+		return false
+	}
+	other, err := b.Stat()
+	return err == nil && os.SameFile(one, other)
 }
 
 // NewID gives an id for an entry: sortable by time.

@@ -146,6 +146,7 @@ func (s *Store) Run(ctx context.Context) error {
 	}
 	tick := time.NewTicker(s.interval())
 	defer tick.Stop()
+	var told time.Time // when a fault was told: it comes again with each tick
 	for {
 		select {
 		case <-ctx.Done():
@@ -154,11 +155,19 @@ func (s *Store) Run(ctx context.Context) error {
 		case <-tick.C:
 		case <-s.wake:
 		}
-		if err := s.tick(ctx); err != nil && ctx.Err() == nil {
+		switch err := s.tick(ctx); {
+		case err == nil && !told.IsZero():
+			s.o.Log.Info("the lease on the policy is renewed again")
+			told = time.Time{}
+		case err != nil && ctx.Err() == nil && time.Since(told) > faultPause:
 			s.o.Log.Warn("renew the lease on the policy", "error", err)
+			told = time.Now()
 		}
 	}
 }
+
+// faultPause is how long a warehouse that stays away is not told of again.
+const faultPause = 10 * time.Second
 
 // interval is how often the truth is asked when no notice comes.
 func (s *Store) interval() time.Duration { return min(s.o.Lease/6, 200*time.Millisecond) }

@@ -20,7 +20,7 @@ import (
 // Accounts are the warehouse's accounts as of one reading. It does not change.
 type Accounts struct {
 	reading uint64
-	present map[string]string // by key: a digest of what one logs in by
+	present map[string]string // by key: what tells the account from another one of that name
 	gone    map[string]uint64 // the last reading that missed an account which was there before
 	// forgotten is the latest reading of which gone does not tell any more: whoever was let in before is believed to be nobody.
 	forgotten uint64
@@ -60,9 +60,9 @@ func accountKey(user, host string) string {
 type since uint8
 
 const (
-	nothing since = iota // a name by which one logs in otherwise than before has another password
-	renames              // it may be another account's: one RENAME USER can have two of them change names
-	unsaid               // the next reading tells which
+	nothing  since = iota // a name by which one logs in otherwise than before has another password
+	replaced              // it may be another account's: one RENAME USER can have two change names, one script drop and make one
+	unsaid                // the next reading tells which
 )
 
 // next gives the accounts of a later reading.
@@ -80,7 +80,7 @@ func (a *Accounts) next(rows [][]*string, happened since) *Accounts {
 		if present && happened == unsaid {
 			n.present[key] = digest
 		}
-		if !present || happened == renames && now != digest {
+		if !present || happened == replaced && now != digest {
 			if n.gone == nil {
 				n.gone = map[string]uint64{}
 			}
@@ -103,56 +103,75 @@ func (a *Accounts) forget(most int) {
 
 // accountState is what the loader knows of accounts.
 type accountState struct {
-	one     sync.Mutex // one reader at a time
-	mark    string     // as of the last reading, under one
-	renamed string     // how many RENAME USER had ended by then, under one
-	at      time.Time  // when that was, under one
-	failed  bool       // it failed, under one
+	one     sync.Mutex   // one reader at a time
+	list    *accountList // how the server lists them, nil: not known yet; under one
+	mark    accountMark  // as of the last reading, under one
+	at      time.Time    // when that was, under one
+	failed  bool         // it failed, under one
 	current atomic.Pointer[Accounts]
 }
 
-// unmarkedAge is the age at which TiDB's accounts are read again: it counts no statements.
-const unmarkedAge = 2 * time.Second
+// unmarkedAge is the age at which TiDB's accounts are read again: it counts no statements. markedAge is the others', which count
+// all but a new password by SET PASSWORD on MariaDB: it is not to be taken for another account much later.
+const unmarkedAge, markedAge = 2 * time.Second, time.Minute
 
-// renameCounter counts RENAME USER.
-const renameCounter = "Com_rename_user"
+// accountMark is what differs after every statement that makes, drops or renames an account, gives it another password, or has the
+// server read its tables of accounts again. They count when they begin. The zero value is of a server that counts nothing.
+type accountMark struct{ replacing, others string }
 
-// accountMark is what differs after every statement that makes, drops or renames an account, or has the server read its
-// tables of accounts again. They count when they begin.
-func accountMark(rows [][]*string, restarts uint64) (mark, renamed string) {
-	var counters []string
+// passwordCounter counts SET PASSWORD, on MySQL.
+const passwordCounter = "Com_set_password"
+
+// accountMarkOf reads the counters. Those that replace are behind which a name may be another account's, be it there before and after.
+func accountMarkOf(rows [][]*string, restarts uint64) accountMark {
+	var replacing, others []string
 	for _, r := range rows {
 		switch name := text(r, 0); name {
-		case renameCounter:
-			renamed = text(r, 1)
-			fallthrough
-		case "Com_create_user", "Com_drop_user", "Com_create_role", "Com_drop_role", flushCounter:
-			counters = append(counters, name+" "+text(r, 1))
+		case "Com_rename_user", "Com_drop_user", "Com_create_user":
+			replacing = append(replacing, name+" "+text(r, 1))
+		case "Com_create_role", "Com_drop_role", "Com_alter_user", passwordCounter, flushCounter:
+			others = append(others, name+" "+text(r, 1))
 		}
 	}
-	sort.Strings(counters)
-	return strconv.FormatUint(restarts, 10) + " " + strings.Join(counters, ";"), renamed
+	sort.Strings(replacing)
+	sort.Strings(others)
+	return accountMark{strconv.FormatUint(restarts, 10) + " " + strings.Join(replacing, ";"), strings.Join(others, ";")}
 }
 
 // watchAccounts reads the accounts again if the mark moved, until nothing runs that may have moved it; without a mark, if they
 // are old. What cannot be read stays as it was, and is tried again later.
-func (l *SQLLoader) watchAccounts(ctx context.Context, mark, renamed string, running bool) {
+func (l *SQLLoader) watchAccounts(ctx context.Context, mark accountMark, running bool) {
 	s := &l.accounts
 	if !s.one.TryLock() {
 		return // another reading of the clock sees to it
 	}
 	defer s.one.Unlock()
-	if mark != "" && mark == s.mark || (mark == "" || s.failed) && time.Since(s.at) < unmarkedAge {
+	age, none := time.Since(s.at), accountMark{}
+	if mark != none && mark == s.mark && !s.failed && age < markedAge || (mark == none || s.failed) && age < unmarkedAge {
 		return
 	}
-	s.mark = ""
 	happened := nothing
-	if renamed != s.renamed {
-		happened = renames
+	if mark.replacing != s.mark.replacing {
+		happened = replaced
 	}
 	if s.failed = l.readAccounts(ctx, happened) != nil; !s.failed && !running {
-		s.mark, s.renamed = mark, renamed
+		s.mark = mark
 	}
+}
+
+// accountList is how servers list accounts: user, host, and what tells each from another one of that name.
+type accountList struct {
+	query string
+	// exact: it is another one if and only if the account is. Elsewhere it changes with the password, too.
+	exact bool
+}
+
+// accountLists are those of TiDB, MariaDB and MySQL. The time of the last change is there because passwords may be empty, or kept
+// elsewhere; TiDB's rows keep their number for as long as their account lives.
+var accountLists = []accountList{
+	{"SELECT user, host, _tidb_rowid FROM mysql.user", true},
+	{"SELECT user, host, SHA2(JSON_EXTRACT(priv, '$.plugin', '$.authentication_string', '$.auth_or', '$.password_last_changed'), 256) FROM mysql.global_priv", false},
+	{"SELECT user, host, SHA2(CONCAT_WS(' ', plugin, authentication_string, UNIX_TIMESTAMP(password_last_changed)), 256) FROM mysql.user", false},
 }
 
 // errNoAccounts is a list that lacks even the account which read it.
@@ -162,9 +181,26 @@ var errNoAccounts = errors.New("the list of accounts is empty")
 func (l *SQLLoader) readAccounts(ctx context.Context, happened since) error {
 	s := &l.accounts
 	s.at = time.Now()
-	rows, err := l.Query(ctx, "SELECT user, host, SHA2(CONCAT_WS(' ', plugin, authentication_string), 256) FROM mysql.user")
+	tidb, err := l.tidb(ctx)
+	if err != nil {
+		return err
+	}
+	var rows [][]*string
+	for i := range accountLists {
+		list := &accountLists[i]
+		if s.list != nil && list != s.list || list.exact && !tidb {
+			continue
+		}
+		if rows, err = l.Query(ctx, list.query); err == nil && len(rows) > 0 {
+			s.list = list
+			break
+		}
+	}
 	if err != nil || len(rows) == 0 {
 		return errors.Join(err, errNoAccounts)
+	}
+	if s.list.exact {
+		happened = replaced
 	}
 	s.current.Store(s.current.Load().next(rows, happened))
 	return nil

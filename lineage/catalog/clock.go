@@ -23,7 +23,7 @@ var uncounted = []string{"_user", "_role", "_resource_group", "_temporary_table"
 
 // countersQuery asks for the counters that a reading of the clock looks at and for no others: it is asked many times a second.
 var countersQuery = "SHOW GLOBAL STATUS WHERE variable_name LIKE 'Com%' AND (variable_name LIKE '" +
-	strings.Join(counted, "%' OR variable_name LIKE '") + "%' OR variable_name IN ('" + countsAtAll + "', '" + flushCounter +
+	strings.Join(counted, "%' OR variable_name LIKE '") + "%' OR variable_name IN ('" + countsAtAll + "', '" + flushCounter + "', '" + passwordCounter +
 	"')) OR variable_name IN ('Uptime', '" + rewriteRules + "')"
 
 // countsAtAll counts the statement that asks for the counters, and flushCounter those that have the server read its tables anew.
@@ -47,7 +47,7 @@ func (l *SQLLoader) Clock(ctx context.Context) (string, error) {
 	if tidb, err := l.tidb(ctx); err != nil {
 		return "", err
 	} else if tidb {
-		l.watchAccounts(ctx, "", "", false)
+		l.watchAccounts(ctx, accountMark{}, false)
 		return l.tidbClock(ctx)
 	}
 	rows, err := l.Query(ctx, countersQuery)
@@ -75,8 +75,7 @@ func (l *SQLLoader) Clock(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	mark, renamed := accountMark(rows, restarts)
-	l.watchAccounts(ctx, mark, renamed, running != "")
+	l.watchAccounts(ctx, accountMarkOf(rows, restarts), running != "")
 	return fmt.Sprintf("%s%d %s %s%s", prefix, restarts, *l.naming.Load(), spell(counters), running), nil
 }
 

@@ -190,6 +190,25 @@ func (c *Condition) checkText(v string) string {
 	return ""
 }
 
+// strangers gives the task types of a condition that no session is of. Policies that come from elsewhere name more
+// than there are here, so they are no faults.
+func (c *Condition) strangers() []string {
+	if c.key.name != keyTaskType || c.op.family != stringFamily {
+		return nil
+	}
+	var out []string
+	for _, v := range c.Values {
+		known := false
+		for _, t := range [...]Task{SQL, DT, MapReduce} {
+			known = known || compareText(c.op.compare, v, t.String())
+		}
+		if !known {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
 var dateForms = []string{
 	time.RFC3339Nano, "2006-01-02T15:04Z07:00", "2006-01-02T15:04:05", "2006-01-02T15:04", "2006-01-02",
 }

@@ -314,6 +314,11 @@ func (e *ExceptionPolicy) Warnings() []string {
 			out = append(out, fmt.Sprintf("exception statement %d names no action that lets data out (odps:Select, odps:Read, odps:Download or odps:*): it has no effect", st.Number))
 			continue
 		}
+		for j := range st.Conditions {
+			for _, v := range st.Conditions[j].strangers() {
+				out = append(out, fmt.Sprintf("exception statement %d asks for odps:TaskType %s, which no session is of: they are SQL, DT or MapReduce", st.Number, quoted(v)))
+			}
+		}
 		tables, patterns := 0, 0
 		for _, resource := range st.Resources {
 			for _, rest := range under(resource, "projects/"+e.Project+"/tables/") {

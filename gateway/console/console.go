@@ -66,14 +66,14 @@ func (c *Console) Handler() http.Handler {
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) })
 	mux.HandleFunc("GET /readyz", c.readyz)
 	mux.Handle("GET /metrics", promhttp.HandlerFor(c.o.Metrics.registry, promhttp.HandlerOpts{}))
-	mux.HandleFunc("GET /api/projects", c.projects)
-	mux.HandleFunc("GET /api/sessions", c.sessions)
-	mux.HandleFunc("GET /api/log", c.log)
-	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) {
+	mux.HandleFunc("GET /api/projects", ownName(c.projects))
+	mux.HandleFunc("GET /api/sessions", ownName(c.sessions))
+	mux.HandleFunc("GET /api/log", ownName(c.log))
+	mux.HandleFunc("GET /{$}", ownName(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/html; charset=utf-8")
 		w.Header().Set("Content-Security-Policy", "default-src 'self' 'unsafe-inline'; frame-ancestors 'none'")
 		_, _ = w.Write(page)
-	})
+	}))
 	return mux
 }
 

@@ -6,7 +6,9 @@ import (
 
 	"sluice/enforcement"
 	"sluice/gateway/wire"
+	"sluice/lineage"
 	"sluice/lineage/catalog"
+	"sluice/parser"
 )
 
 // account is what is known of whose session it is, besides its name.
@@ -43,6 +45,22 @@ func (s *Session) abandoned() bool {
 	}
 	return s.account.abandoned
 }
+
+// authorizes is the version of MariaDB that has SET SESSION AUTHORIZATION, which makes a session another account's.
+const authorizes = 120000
+
+// mayBeAnother tells whether the session may be another account's behind a statement that ran: one that sets what is not
+// understood, by itself or as a text, and on servers that can, whatever else is not read through, but for files.
+func (s *Session) mayBeAnother(g *lineage.Graph) bool {
+	if g.Tier == parser.TierTokens && (g.Kind == "set" || g.Kind == "execute") {
+		return true
+	}
+	d := &s.state.reading.Dialect
+	return len(g.Opaque) > 0 && g.Kind != "load data" && d.Flavor == parser.MariaDB && d.Version >= authorizes
+}
+
+// sayExpired refuses what an account may not do before it has another password, in the warehouse's words.
+func (s *Session) sayExpired() error { return s.client.WritePacket(s.expired.Encode(s.caps)) }
 
 // nameless tells whether nothing can be allowed to the session's name: it has none, or it is longer than the server's room for it,
 // which is a byte too short for the longest.

@@ -42,12 +42,35 @@ func forgotten(t *testing.T, s *Session) {
 	}
 }
 
-// A SET that cannot be read may have been SET SESSION AUTHORIZATION, which makes the session another account's and empties it.
+// A SET that cannot be read may have been SET SESSION AUTHORIZATION, which makes the session another account's and empties it. So may
+// a text that was executed, and on servers that know the statement whatever was not read through.
 func TestAnotherAccountBySet(t *testing.T) {
-	s, _ := settledSession(t)
-	g := &lineage.Graph{Kind: "set", Tier: parser.TierTokens, Opaque: []string{"SET is not understood"}}
-	s.settle(context.Background(), &trip{statement: &parser.Statement{}, graph: g, command: wire.ComQuery, succeeded: true}, &flight{graph: g})
-	forgotten(t, s)
+	opaque := []string{"SET is not understood"}
+	newest, older := parser.Dialect{Flavor: parser.MariaDB, Version: 120003}, parser.Dialect{Flavor: parser.MariaDB, Version: 110809}
+	for _, c := range []struct {
+		graph   lineage.Graph
+		dialect parser.Dialect
+		another bool
+	}{
+		{lineage.Graph{Kind: "set", Tier: parser.TierTokens, Opaque: opaque}, older, true},
+		{lineage.Graph{Kind: "execute", Tier: parser.TierTokens, Opaque: opaque}, older, true},
+		{lineage.Graph{Kind: "begin", Tier: parser.TierRecogniser, Opaque: opaque}, newest, true},
+		{lineage.Graph{Kind: "call", Tier: parser.TierTree, Opaque: opaque}, newest, true},
+		{lineage.Graph{Kind: "call", Tier: parser.TierTree, Opaque: opaque}, older, false},
+		{lineage.Graph{Kind: "call", Tier: parser.TierTree}, newest, false},
+		{lineage.Graph{Kind: "load data", Tier: parser.TierTree, Opaque: opaque}, newest, false}, // ROW_COUNT() tells of it
+		{lineage.Graph{Kind: "prepare", Tier: parser.TierTokens, Opaque: opaque}, older, false},
+	} {
+		s, _ := settledSession(t)
+		s.state.reading.Dialect = c.dialect
+		s.settle(context.Background(), &trip{statement: &parser.Statement{}, graph: &c.graph, command: wire.ComQuery, succeeded: true}, &flight{graph: &c.graph})
+		if s.unknown() != c.another {
+			t.Errorf("%s on %d: another account: %v, want %v", c.graph.Kind, c.dialect.Version, s.unknown(), c.another)
+		}
+		if c.another {
+			forgotten(t, s)
+		}
+	}
 }
 
 // A COM_RESET_CONNECTION that failed may have gone half of its way.

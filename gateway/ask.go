@@ -219,7 +219,7 @@ func (s *Session) identify(ctx context.Context) error {
 	rows, err := s.askRow(ctx, stateQuery)
 	var refused *wire.ERR
 	if errors.As(err, &refused) && (refused.Code == errMustChangePassword || refused.Code == errExpiredPassword) {
-		s.identified = false // the warehouse runs nothing but SET PASSWORD until then
+		s.identified, s.expired = false, refused // the warehouse runs nothing but SET PASSWORD until then
 		return nil
 	}
 	if err != nil {
@@ -252,7 +252,7 @@ func (s *Session) adoptState(values []string) {
 	}
 	s.subject.User = account[:at]
 	s.subject.Host = strings.TrimPrefix(account[at:], "@")
-	s.identified, s.account.looked, s.account.plainly = true, false, s.plain
+	s.identified, s.expired, s.account.looked, s.account.plainly = true, nil, false, s.plain
 	if !s.taskAsked {
 		s.task = s.g.Tasks.of(s.program, s.subject.User)
 	}
@@ -279,7 +279,7 @@ func (s *Session) unknown() bool {
 // many sessions never send, and which most send after settings of theirs that would have to be asked for again.
 func (s *Session) unsettle() {
 	s.state.reset()
-	s.identified, s.subject.User, s.subject.Host = false, "", ""
+	s.identified, s.expired, s.subject.User, s.subject.Host = false, nil, "", ""
 }
 
 // forgetSettings has the session asked about again. What it carries may still be there, and temporary tables may not.

@@ -203,6 +203,9 @@ func (s *Session) command(ctx context.Context, st *parser.Statement, more, binar
 			return false, s.sayFault(err)
 		}
 	}
+	if s.expired != nil {
+		return false, s.sayExpired()
+	}
 	if !s.identified {
 		return false, s.sayError(wire.ErrAccessDenied, "28000", "Sluice does not know this session's account yet; set the password first")
 	}

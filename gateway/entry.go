@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"sluice/enforcement"
@@ -27,6 +28,9 @@ func (s *Session) entry(f *flight) *audit.Entry {
 	e.Flows, e.Projects = flowsOf(&f.decision)
 	if deciding := decidingReason(&f.decision); deciding != nil {
 		e.Rule, e.Reason = deciding.Rule.String(), deciding.Detail
+	}
+	if s.expired != nil { // and the subject is nobody
+		e.Reason = strings.TrimPrefix(e.Reason+"; the password is to be changed first; logged in as '"+s.loginName+"'", "; ")
 	}
 	return e
 }

@@ -270,6 +270,9 @@ const (
 // denied answers a statement that may not run. What the warehouse itself would not even parse is
 // answered with the warehouse's syntax error: that helps the client more and tells no data.
 func (s *Session) denied(ctx context.Context, t *trip, f *flight) error {
+	if s.expired != nil {
+		return s.sayExpired()
+	}
 	if u := t.graph.Effects.Unknown; u != "" && t.graph.Refused == "" && len(t.graph.Opaque) == 1 && !t.graph.Effects.Routine {
 		if e := s.prepareError([]byte(t.statement.Sent()), func(code uint16) bool { return code == errNoRoutine || code == errNoRoutinePower }); e != nil {
 			return s.client.WritePacket(e)
@@ -321,8 +324,8 @@ func (s *Session) settle(ctx context.Context, t *trip, f *flight) {
 		s.state.grammarStale = true // in swe7 not even ASCII is what it seems
 	}
 	s.state.schemaStale = s.state.schemaStale || t.graph.Refused != ""
-	if t.graph.Kind == "set" && t.graph.Tier == parser.TierTokens {
-		s.forgetSettings() // SET SESSION AUTHORIZATION of newer servers makes it another account's
+	if s.mayBeAnother(t.graph) {
+		s.forgetSettings()
 	}
 	if e.Use != "" {
 		s.used(e.Use, t.succeeded)

@@ -53,3 +53,34 @@ func TestExpiredPassword(t *testing.T) {
 		}
 	})
 }
+
+// Until its password is changed, an account is told so in the warehouse's words, which clients know what to do at, whatever it asks
+// for; the decision log tells who that was.
+func TestExpiredPasswordIsTold(t *testing.T) {
+	engines(t, func(t *testing.T, w *world) {
+		w.warehouse.Exec(t, "CREATE USER 'eve'@'127.0.0.1' IDENTIFIED BY ''", "GRANT ALL ON *.* TO 'eve'@'127.0.0.1'", "ALTER USER 'eve'@'127.0.0.1' PASSWORD EXPIRE")
+		w.as(t, "owner", "myprj").do("SET ProjectProtection = true")
+		answers := map[string]string{}
+		for _, address := range []string{w.warehouse.Addr, w.gateway.Addr} {
+			p, err := dialProber(address, "eve", "prj2", probeCaps|canExpire|wire.ClientMultiStatements, 0, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer p.conn.Close()
+			for _, q := range []string{"SELECT v FROM myprj.table1", "SELECT v FROM prj2.t", "INSERT INTO prj2.t SELECT * FROM myprj.table1", "SELECT \"x\" FROM prj2.t", "SHOW TABLES", "LIST OWNERS"} {
+				out, err := (&probing{prober: p}).run([]string{"query " + q})
+				answer := strings.Join(out[1:], "")
+				if first, there := answers[q]; err != nil || there && answer != first || !there && q != "LIST OWNERS" && !strings.Contains(answer, "#HY000You must") {
+					t.Errorf("%s: %s %v, directly %s", q, answer, err, first)
+				}
+				if q == "LIST OWNERS" { // which no warehouse knows
+					answer = answers["SHOW TABLES"]
+				}
+				answers[q] = answer
+			}
+		}
+		if e := lastEntry(t, w.gateway); e.User != "" || e.Verdict != "deny" || !strings.Contains(e.Reason, "logged in as 'eve'") {
+			t.Errorf("in the decision log it is %+v", e)
+		}
+	})
+}

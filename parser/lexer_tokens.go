@@ -21,13 +21,13 @@ func isWordByte(c byte) bool {
 	return c == '_' || c == '$' || c >= 0x80 || (c|0x20 >= 'a' && c|0x20 <= 'z') || isDigit(c)
 }
 
-// dollarProbe is how the mysql client asks a server at start-up whether it knows dollar quotes.
+// dollarProbe is how the mysql client asks a server at start-up whether it knows dollar quotes, of late in small letters.
 const dollarProbe = "SELECT $$"
 
 // dollarQuotes tells whether MySQL may read a dollar-quoted string from here on: $tag$. With no second dollar
 // sign in the same run of ASCII every version reads a name.
 func (l *lexer) dollarQuotes() bool {
-	if l.in[l.pos] != '$' || l.r.Dialect.Flavor != MySQL || strings.TrimSpace(l.in) == dollarProbe {
+	if l.in[l.pos] != '$' || l.r.Dialect.Flavor != MySQL || strings.EqualFold(strings.TrimSpace(l.in), dollarProbe) {
 		return false
 	}
 	for i := l.pos + 1; i < len(l.in) && isWordByte(l.in[i]); i++ {

@@ -18,7 +18,11 @@ func (s *Session) dispatch(ctx context.Context, packet []byte) error {
 	if len(packet) == 0 {
 		return s.unknownCommand()
 	}
-	switch c := wire.Command(packet[0]); c {
+	c := wire.Command(packet[0])
+	if s.nobodys && !ofNobody[c] {
+		return s.sayError(wire.ErrAccessDenied, "28000", "Sluice: the change of user was refused, and this is nobody's session: change to a user, or connect again")
+	}
+	switch c {
 	case wire.ComQuit:
 		_ = s.send(packet)
 		return errQuit
@@ -173,12 +177,18 @@ func (s *Session) changeUser(ctx context.Context, packet []byte) error {
 }
 
 // unchangedUser goes on behind a COM_CHANGE_USER that the warehouse refused. MariaDB keeps the account and the schema of
-// before, and nothing else of the session; the others close it.
+// before, and nothing else of the session; MySQL closes it; TiDB goes on with nobody's, which may do everything.
 func (s *Session) unchangedUser() error {
+	s.nobodys = s.state.reading.Dialect.Flavor == parser.TiDB
 	s.warehouse.ReadAhead(false)
 	s.taskAsked = false
 	s.client.ReadAhead(true)
 	return nil
+}
+
+// ofNobody are the commands that nobody's session may send: those that end that, and those that have no answer.
+var ofNobody = map[wire.Command]bool{
+	wire.ComQuit: true, wire.ComPing: true, wire.ComChangeUser: true, wire.ComStmtClose: true, wire.ComStmtSendLongData: true,
 }
 
 // resetConnection keeps the account and forgets the rest.

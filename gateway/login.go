@@ -88,7 +88,7 @@ func (s *Session) boundLogin(until time.Time) {
 func (s *Session) welcome(ok []byte, name string) error {
 	s.warehouse.ReadAhead(false)
 	s.unsettle()
-	s.loginName = strings.Clone(name)
+	s.loginName, s.nobodys = strings.Clone(name), false
 	if p, err := wire.ParseOK(ok, s.caps); err == nil {
 		s.state.status = p.Status
 	}

@@ -35,6 +35,7 @@ type Session struct {
 	taskAsked    bool
 	loginName    string // what the client called itself, for people to see until the account is known
 	identified   bool
+	nobodys      bool      // the warehouse goes on without an account
 	expired      *wire.ERR // what the warehouse says until the password is changed, nil: it runs statements
 	account      account
 	plain        bool // the last question was asked in words that a rule may replace

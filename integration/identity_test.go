@@ -84,3 +84,35 @@ func TestExpiredPasswordIsTold(t *testing.T) {
 		}
 	})
 }
+
+// A COM_CHANGE_USER that is refused gives nobody more than there was: MySQL closes the connection, MariaDB goes on with the account of
+// before, and TiDB with none, which may do everything there, so that Sluice takes nothing but another change of user.
+func TestRefusedChangeOfUser(t *testing.T) {
+	before(t, everyKind, func(t *testing.T, w *world) {
+		w.warehouse.Exec(t, "CREATE USER 'eve'@'127.0.0.1' IDENTIFIED BY ''", "GRANT ALL ON prj2.* TO 'eve'@'127.0.0.1'")
+		p, err := dialProber(w.gateway.Addr, "eve", "prj2", probeCaps, 0, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer p.conn.Close()
+		c := &probing{prober: p}
+		for _, step := range []string{"query SELECT v FROM myprj.table1", "initdb myprj", "fieldlist table1", "prepare SELECT v FROM myprj.table1", "query DROP TABLE prj3.t", "raw 1f", "query SELECT v FROM table1"} {
+			out, err := c.run([]string{"changeuser nobody prj2", step})
+			text := strings.Join(out, "\n")
+			if w.warehouse.Name == "MySQL" {
+				if !strings.Contains(text, "closed") {
+					t.Errorf("MySQL goes on: %s, %v", text, err)
+				}
+				return
+			}
+			if reset := step == "raw 1f" && w.warehouse.Name == "MariaDB"; err != nil || strings.Contains(text, canary) || !reset && !strings.Contains(out[len(out)-1], `"\xff`) {
+				t.Errorf("%s, %v", text, err)
+			}
+			c.out = nil
+		}
+		if out, err := c.run([]string{"changeuser eve prj2", "query SELECT v FROM t"}); err != nil || !strings.Contains(strings.Join(out, "\n"), "seven") {
+			t.Errorf("a change that succeeds makes it eve's again: %s, %v", out, err)
+		}
+		w.as(t, "alice", "prj3").do("SELECT v FROM t") // it is still there
+	})
+}

@@ -15,7 +15,7 @@ import (
 const lossAfter = time.Second
 
 // checkClient ends the statement of a client that vanished: nobody reads its answer, and with one
-// goroutine a session nobody would notice (wire.md 2.4).
+// goroutine a session nobody would notice.
 func (s *Session) checkClient(ctx context.Context, now time.Time) {
 	since := s.pending.Load()
 	if since == 0 || now.Sub(time.Unix(0, since)) < lossAfter {

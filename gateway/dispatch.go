@@ -13,7 +13,7 @@ import (
 	"sluice/parser"
 )
 
-// dispatch serves one command by the table of wire.md 2.1: forwarded, judged, answered here or refused.
+// dispatch serves one command by what it is: forwarded, judged, answered here or refused.
 func (s *Session) dispatch(ctx context.Context, packet []byte) error {
 	if len(packet) == 0 {
 		return s.unknownCommand()

@@ -17,7 +17,7 @@ import (
 // maxHandshake bounds a login packet, which carries connection attributes at most.
 const maxHandshake = 1 << 20
 
-// Capabilities that are taken out of greeting, response and COM_CHANGE_USER alike (wire.md 1.5):
+// Capabilities that are taken out of greeting, response and COM_CHANGE_USER alike:
 // framings that the relay does not follow.
 const (
 	maskedCapabilities = wire.ClientOptionalResultsetMetadata | wire.ClientSSL

@@ -15,7 +15,7 @@ import (
 	"sluice/parser"
 )
 
-// The statements of sql.md 4: from a point select to a query of a BI tool.
+// Statements from a point select to a query of a BI tool.
 var benchStatements = map[string]string{
 	"point": "SELECT c FROM sbtest1 WHERE x10000000 = 4711",
 	"join": `SELECT c.name, o.id, SUM(i.quantity * i.price) AS total FROM customers c JOIN orders o ON o.customer_id = c.id JOIN items i ON i.order_id = o.id

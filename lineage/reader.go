@@ -41,7 +41,7 @@ type cachedGraph struct {
 const keptGraphs = 8
 
 // Reader joins parse, resolve and trace behind one cache, which is keyed by the full text, compared
-// byte by byte, and by all that its reading depends on; never by a digest (sql.md 4). Texts that differ in plain
+// byte by byte, and by all that its reading depends on; never by a digest. Texts that differ in plain
 // literals alone share a tree: see [parser.AppendShape].
 type Reader struct {
 	Catalog *catalog.Catalog

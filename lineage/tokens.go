@@ -8,7 +8,7 @@ import (
 	"sluice/parser"
 )
 
-// tokens bounds a statement that no reader understands by the names among its tokens (sql.md 0.3 c):
+// tokens bounds a statement that no reader understands by the names among its tokens:
 // every object that it can name counts as read, and as flowing out. So does the current schema as a whole:
 // an unqualified name that we do not recognise can only mean something there.
 func (t *tracer) tokens(st *parser.Statement) {

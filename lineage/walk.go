@@ -8,7 +8,7 @@ import (
 	"github.com/pingcap/tidb/pkg/parser/ast"
 )
 
-// The tree parser's own visitor misses positions (sql.md 3) and writes to the tree it visits. This
+// The tree parser's own visitor misses positions and writes to the tree it visits. This
 // walk reaches every node in every field by reflection, along a plan that is made once a type, and
 // only reads, so that trees can be shared.
 

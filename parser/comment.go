@@ -59,7 +59,7 @@ func (l *lexer) signsBefore() bool {
 }
 
 // comment reads "/*…": a plain comment becomes a space, an executable one what this warehouse
-// would execute (sql.md 2.3).
+// would execute.
 func (l *lexer) comment() error {
 	rest := l.in[l.pos+2:]
 	d := l.r.Dialect

@@ -39,7 +39,7 @@ func (l *lexer) dollarQuotes() bool {
 }
 
 // word reads a keyword or an unquoted name. Bytes above ASCII must be letters of UTF-8: readers
-// differ over anything else (sql.md 2.3).
+// differ over anything else.
 func (l *lexer) word() error {
 	if l.dollarQuotes() {
 		return l.fault("$", "a name that begins with a dollar sign must be quoted: MySQL may read a dollar-quoted string")
@@ -225,7 +225,7 @@ func (l *lexer) variable() error {
 	case '`':
 		return l.quoted(QuotedName, 1)
 	case '"':
-		// Readers differ over a backslash here whatever the mode (sql.md 2.4 B).
+		// Readers differ over a backslash here whatever the mode.
 		if end := strings.IndexByte(l.in[l.pos+2:], '"'); end < 0 || strings.IndexByte(l.in[l.pos+2:l.pos+2+end], '\\') >= 0 {
 			return l.fault("user variable", `a backslash inside @"…" has no single meaning`)
 		}

@@ -65,7 +65,7 @@ func numericVersion(s string) int {
 }
 
 // ModeFree tells whether a text means the same in every sql_mode and every client character set: it
-// holds no double quote, no backslash, no executable comment and is ASCII (sql.md 0.1).
+// holds no double quote, no backslash, no executable comment and is ASCII.
 func ModeFree(text string) bool {
 	if strings.IndexByte(text, '"') >= 0 || strings.IndexByte(text, '\\') >= 0 || !isASCII(text) {
 		return false

@@ -20,7 +20,7 @@ const maxDigits = 9
 // letter, a point nor another quote touches them. ok is false for a text that has no shape: one with a comment, a
 // double quote, a backslash, a variable, several statements or control bytes.
 //
-// It is no digest: names, keywords and white space count (sql.md 4 tells why a digest must not be used).
+// It is no digest: names, keywords and white space count (two texts with one digest may mean different things).
 func AppendShape(dst, text []byte, r Reading) (shape []byte, ok bool) {
 	for i := 0; i < len(text); {
 		c := text[i]

@@ -2,7 +2,7 @@ package parser
 
 import "github.com/pingcap/tidb/pkg/parser/ast"
 
-// Tier says how a statement was understood (contract 2, sql.md 0.3).
+// Tier says how a statement was understood.
 type Tier uint8
 
 // The tiers, best first.

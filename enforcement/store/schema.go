@@ -2,7 +2,7 @@
 // and one immutable snapshot in this process.
 //
 // A change is one transaction, one revision and one row of the change log. Change returns only when no
-// gateway can decide by an older revision any more (contract 5; the argument stands in docs/promise.md).
+// gateway can decide by an older revision any more (the argument stands in docs/promise.md).
 // Redis is never trusted: what comes from it is compared with the truth's digest. Redis lost means slower,
 // never more permissive.
 package store

@@ -295,10 +295,11 @@ func (s *service) reload(ctx context.Context) {
 			return
 		case <-hup:
 			s.certs.forget()
+			s.certs.config() // now, so that what is wrong with them is told now
 			if err := s.audit.Reopen(); err != nil {
 				s.log.Error("reopen the audit log; the old file is kept", "error", err)
 			}
-			s.log.Info("reloaded certificates and audit log")
+			s.log.Info("certificates and audit log were opened again")
 		}
 	}
 }

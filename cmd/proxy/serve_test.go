@@ -195,7 +195,6 @@ func TestServeRefusesToStart(t *testing.T) {
 		"no place for audit":   {fmt.Sprintf(alone, `"127.0.0.1:0"`, filepath.Join(good, "nowhere", "a.jsonl")), "open the audit log: .*nowhere"},
 		"no certificate":       {fmt.Sprintf(alone, `"127.0.0.1:0"`, good) + "tls: {cert: /nowhere/c.pem, key: /nowhere/k.pem}\n", "tls.cert: is /nowhere/c.pem"},
 		"no certificate in it": {fmt.Sprintf(alone, `"127.0.0.1:0"`, good) + "tls: {cert: " + others + ", key: " + others + "}\n", "tls.cert: is " + others + ", expected a certificate, with its key in tls.key"},
-		"another's log":        {fmt.Sprintf(alone, `"127.0.0.1:0"`, others), "open the audit log " + others + ": another process writes it"},
 		"twice grouped":        {fmt.Sprintf(alone, `"127.0.0.1:0"`, good) + "projects: {a: [x], b: [x]}\n", "projects.b: is x, expected schemas of one project alone"},
 		"super administrator":  {fmt.Sprintf(alone, `"127.0.0.1:0"`, good) + "super_administrators: {a: b}\n", "super_administrators"},
 	} {

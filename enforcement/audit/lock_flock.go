@@ -6,21 +6,34 @@ import (
 	"errors"
 	"os"
 	"syscall"
+	"time"
 )
 
-// lock takes the file for this process until it is closed. A process that dies gives it back. File systems that know no
-// locks are written without.
+// lockPatience is how long another process may take to write one line.
+const lockPatience = 2 * time.Second
+
+// lock takes the file for this process until unlock. A process that dies gives it back. File systems that know no locks are
+// written without.
 func lock(f *os.File) error {
+	for begun := time.Now(); ; time.Sleep(time.Millisecond) {
+		err := flock(f, syscall.LOCK_EX|syscall.LOCK_NB)
+		switch {
+		case !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR):
+			return nil
+		case time.Since(begun) > lockPatience:
+			return errors.New("another process holds its lock and does not give it back")
+		}
+	}
+}
+
+func unlock(f *os.File) { _ = flock(f, syscall.LOCK_UN) }
+
+func flock(f *os.File, how int) error {
 	raw, err := f.SyscallConn()
 	if err != nil {
-		return err
+		return nil // it is closed: the write says so
 	}
 	var held error
-	if err := raw.Control(func(fd uintptr) { held = syscall.Flock(int(fd), syscall.LOCK_EX|syscall.LOCK_NB) }); err != nil {
-		return err
-	}
-	if errors.Is(held, syscall.EWOULDBLOCK) {
-		return errors.New("another process writes it: each gateway needs a file of its own")
-	}
-	return nil
+	_ = raw.Control(func(fd uintptr) { held = syscall.Flock(int(fd), how) })
+	return held
 }

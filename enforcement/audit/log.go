@@ -36,6 +36,7 @@ type Log struct {
 	mu   sync.Mutex
 	file *os.File
 	last string
+	end  int64 // where the last line ended that this process wrote or read; the file is longer when another one wrote
 	torn error // a write that failed half-way: nothing more can be chained
 
 	rows    chan *Entry
@@ -46,8 +47,8 @@ type Log struct {
 // queued bounds the entries whose rows are still to be written. The file has them all.
 const queued = 1 << 16
 
-// Open continues the log at its end. A last line that a crash left torn is set aside in a file beside it. A log that
-// another process writes is refused.
+// Open continues the log at its end. A last line that a crash left torn is set aside in a file beside it. Several processes
+// may write one log: it is one chain all the same.
 func Open(o Options) (*Log, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
@@ -73,22 +74,20 @@ func (l *Log) Reopen() error {
 	if err != nil {
 		return err
 	}
-	old, moved := l.file, !sameFile(l.file, f)
-	if !moved {
-		_ = f.Close() // the file that is open has the lock
-		f = old
+	old := l.file
+	if !sameFile(old, f) {
+		// The chain goes on behind what others wrote to the old file. If that cannot be read any more, behind the last line known.
+		if err := l.locked(old, l.catchUp); err != nil {
+			l.o.Log.Warn("read the end of the audit log that was moved away", "error", err)
+		}
 	}
 	if err := l.goOn(f); err != nil {
-		if moved {
-			_ = f.Close()
-		}
+		l.file = old
+		_ = f.Close()
 		return err
 	}
 	l.torn = nil
-	if moved {
-		return old.Close()
-	}
-	return nil
+	return old.Close()
 }
 
 func (l *Log) openFile() (*os.File, error) {
@@ -99,21 +98,46 @@ func (l *Log) openFile() (*os.File, error) {
 	return f, nil
 }
 
-// goOn takes a file for the log's own and chains to its last line, or, if it has none, to what was written last. Two
-// processes that write one file would each chain to its own last line, and neither chain would hold.
+// goOn takes a file for the log's own and chains to its last line, or, if it has none, to what was written last.
 func (l *Log) goOn(f *os.File) error {
-	if err := lock(f); err != nil {
-		return fmt.Errorf("open the audit log %s: %w", l.o.File, err)
-	}
-	last, err := l.tail(f)
-	if err != nil {
+	l.file, l.end = f, -1
+	if err := l.locked(f, l.catchUp); err != nil {
 		return fmt.Errorf("read the end of the audit log %s: %w", l.o.File, err)
 	}
-	l.file = f
+	return nil
+}
+
+// locked runs do while no other process writes the file.
+func (l *Log) locked(f *os.File, do func() error) error {
+	if err := lock(f); err != nil {
+		return err
+	}
+	defer unlock(f)
+	return do()
+}
+
+// catchUp chains to the last line of the file where another process wrote it.
+func (l *Log) catchUp() error {
+	info, err := l.file.Stat()
+	if err != nil || info.Size() == l.end {
+		return err
+	}
+	last, err := l.tail(l.file)
+	if err != nil {
+		return err
+	}
 	if last != "" {
 		l.last = last
 	}
-	return nil
+	return l.endHere()
+}
+
+func (l *Log) endHere() error {
+	info, err := l.file.Stat()
+	if err == nil {
+		l.end = info.Size()
+	}
+	return err
 }
 
 func sameFile(a, b *os.File) bool {
@@ -148,6 +172,18 @@ func (l *Log) Record(_ context.Context, e *Entry) error {
 	if l.torn != nil {
 		return l.torn
 	}
+	if err := l.locked(l.file, func() error { return l.append(e) }); err != nil {
+		return fmt.Errorf("write the audit log: %w", err)
+	}
+	l.enqueue(*e)
+	return nil
+}
+
+// append writes an entry behind the last line, whoever wrote that.
+func (l *Log) append(e *Entry) error {
+	if err := l.catchUp(); err != nil {
+		return err
+	}
 	line, err := e.seal(l.last)
 	if err != nil {
 		return err
@@ -157,10 +193,9 @@ func (l *Log) Record(_ context.Context, e *Entry) error {
 		if n > 0 {
 			l.undo(int64(n))
 		}
-		return fmt.Errorf("write the audit log: %w", err)
+		return err
 	}
-	l.last = e.Hash
-	l.enqueue(*e)
+	l.last, l.end = e.Hash, l.end+int64(n)
 	return nil
 }
 

@@ -41,7 +41,7 @@ func (t *tracer) write(schema, name string, c change) {
 	o, def, known := t.object(schema, name)
 	if carrier, certain, is := t.temporary(o); is {
 		t.carrierSink(carrier)
-		t.keyed(Source{Kind: CarrierSource, Name: carrier}, c)
+		t.numbered(carrier, c)
 		if (certain && !t.lasting) || def == nil {
 			return
 		}
@@ -116,7 +116,7 @@ func (t *tracer) keyed(rows Source, c change) {
 	switch {
 	case c.deletes():
 		return
-	case t.caught, c.skips && rows.Kind == CarrierSource:
+	case t.caught:
 		t.implicit++
 		t.read(rows)
 		t.implicit--
@@ -127,6 +127,18 @@ func (t *tracer) keyed(rows Source, c change) {
 		rows.Via = t.via
 		t.replaced = append(t.replaced, rows)
 	}
+}
+
+// numbered is a row that comes into a temporary table: the id that it gets there, if one is counted, comes behind those that the session
+// put in itself, and LAST_INSERT_ID() tells it.
+func (t *tracer) numbered(carrier string, c change) {
+	if !slices.Contains(c.events, onInsert) {
+		return
+	}
+	t.implicit++
+	t.carrierSource(carrier)
+	t.implicit--
+	t.carrierSink("last_insert_id")
 }
 
 // counts reads the rows that a stored program replaced or that kept others out, if it may have asked how many there were.

@@ -21,6 +21,7 @@ type Definitions struct {
 	current string
 	// The settings of the text that is being read: stored programs keep theirs.
 	sqlMode, charset string
+	unread           []string
 }
 
 // LoadDefinitions reads CREATE DATABASE, USE, CREATE TABLE, VIEW, TRIGGER, PROCEDURE, FUNCTION, EVENT
@@ -141,9 +142,21 @@ func (d *Definitions) add(st *parser.Statement) error {
 		}
 	case *ast.CreateTableStmt:
 		d.addTree(n)
+	case nil:
+		if st.Tier == parser.TierTokens && startsWith(st.Text, "create") {
+			d.unread = append(d.unread, st.Text)
+		}
 	}
 	return nil
 }
+
+func startsWith(text, word string) bool {
+	text = strings.TrimSpace(text)
+	return len(text) > len(word) && strings.EqualFold(text[:len(word)], word)
+}
+
+// Unread are the CREATE statements that were not understood: what they define is not known.
+func (d *Definitions) Unread() []string { return d.unread }
 
 // viewText is what stands behind the AS of CREATE VIEW.
 func viewText(text string) string {

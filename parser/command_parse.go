@@ -410,7 +410,7 @@ func (c *commandReader) add() Command {
 		return AddAdmin{c.user()}
 	}
 	kind, object := c.object("TO")
-	c.expect("TO", "PACKAGE")
+	c.expectPackage("TO")
 	name := c.ownPackage()
 	a := AddToPackage{Type: kind, Object: object, Package: name}
 	if c.accept("WITH", "PRIVILEGES") {
@@ -422,6 +422,14 @@ func (c *commandReader) add() Command {
 		}
 	}
 	return a
+}
+
+// expectPackage expects what follows an object. A command that ends there may have meant another one: ADD OWNRE alice.
+func (c *commandReader) expectPackage(word string) {
+	if c.i >= len(c.tokens) || c.peek(";") {
+		c.fail(word + " PACKAGE (or OWNER, ADMIN or TRUSTEDPROJECT as the second word)")
+	}
+	c.expect(word, "PACKAGE")
 }
 
 // object reads [TABLE] name.
@@ -442,7 +450,7 @@ func (c *commandReader) remove() Command {
 		return RemoveAdmin{c.user()}
 	}
 	kind, object := c.object("FROM")
-	c.expect("FROM", "PACKAGE")
+	c.expectPackage("FROM")
 	name := c.ownPackage()
 	return RemoveFromPackage{kind, object, name}
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -60,6 +61,9 @@ func (o *lineageOptions) run(c *cobra.Command, args []string) error {
 	if err != nil {
 		return fmt.Errorf("--catalog %s: %w", o.catalog, err)
 	}
+	for _, text := range loader.Unread() {
+		fmt.Fprintf(c.ErrOrStderr(), "proxy: --catalog %s: not understood, so what it defines is not known: %s\n", o.catalog, beginning(text))
+	}
 	in := c.InOrStdin()
 	if len(args) == 1 && args[0] != "-" {
 		f, err := os.Open(args[0])
@@ -84,6 +88,15 @@ func (o *lineageOptions) run(c *cobra.Command, args []string) error {
 		return err
 	}
 	return r.draw(string(text), out, o.schema)
+}
+
+// beginning shows a statement in a line.
+func beginning(text string) string {
+	text = strings.Join(strings.Fields(text), " ")
+	if runes := []rune(text); len(runes) > 60 {
+		text = string(runes[:60]) + "…"
+	}
+	return text
 }
 
 func (r *statementReader) draw(sql string, out io.Writer, schema string) error {

@@ -120,3 +120,28 @@ func abandon(t *testing.T, w *world, change, again string) {
 		}
 	}
 }
+
+// unabandoned are statements behind which an account is the one that it was.
+var unabandoned = []string{
+	"ALTER USER carol@'127.0.0.1' IDENTIFIED BY 'x'", "CREATE USER z1@'%'", "RENAME USER z1@'%' TO z2@'%'", "ALTER USER carol@'127.0.0.1' ACCOUNT LOCK",
+	"ALTER USER carol@'127.0.0.1' PASSWORD EXPIRE", "DROP USER z2@'%'", "GRANT SELECT ON prj3.* TO carol@'127.0.0.1'", "CREATE ROLE r9", "GRANT r9 TO carol@'127.0.0.1'", "DROP ROLE r9",
+	"FLUSH PRIVILEGES", "CREATE USER carol@'%' IDENTIFIED BY 'y'", "DROP USER carol@'%'", "CREATE USER IF NOT EXISTS carol@'127.0.0.1'", "CREATE USER 'CAROL'@'127.0.0.1'", "DROP USER 'CAROL'@'127.0.0.1'",
+}
+
+// A new password, rights, roles, and what becomes of other accounts, be they of the same name, leave an open session what it may.
+func TestUnabandonedSessions(t *testing.T) {
+	before(t, everyKind, func(t *testing.T, w *world) {
+		hire(t, w)
+		w.as(t, "owner", "myprj").do(`SET ProjectProtection = true WITH EXCEPTION '{"Version": "1", "Statement": [
+			{"Effect": "Allow", "Principal": "carol", "Action": "odps:Select", "Resource": "acs:odps:*:projects/myprj/tables/table1", "Condition": {"Bool": {"sluice:Sealed": "false"}}}]}'`)
+		carol := dialWith(t, w.gateway.Addr, "carol", "", "prj2")
+		carol.do("SELECT v FROM myprj.table1")
+		for _, q := range unabandoned {
+			w.warehouse.Exec(t, q)
+			time.Sleep(400 * time.Millisecond)
+			if _, err := carol.try("SELECT v FROM myprj.table1"); err != nil {
+				t.Errorf("%s: %v", q, err)
+			}
+		}
+	})
+}

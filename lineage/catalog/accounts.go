@@ -113,7 +113,7 @@ type accountState struct {
 
 // unmarkedAge is the age at which TiDB's accounts are read again: it counts no statements. markedAge is the others', which count
 // all but a new password by SET PASSWORD on MariaDB: it is not to be taken for another account much later.
-const unmarkedAge, markedAge = 2 * time.Second, time.Minute
+const unmarkedAge, markedAge = 2 * time.Second, 10 * time.Second
 
 // accountMark is what differs after every statement that makes, drops or renames an account, gives it another password, or has the
 // server read its tables of accounts again. They count when they begin. The zero value is of a server that counts nothing.
@@ -127,9 +127,9 @@ func accountMarkOf(rows [][]*string, restarts uint64) accountMark {
 	var replacing, others []string
 	for _, r := range rows {
 		switch name := text(r, 0); name {
-		case "Com_rename_user", "Com_drop_user", "Com_create_user":
+		case "Com_rename_user", "Com_drop_user", "Com_create_user", "Com_drop_role", "Com_create_role": // MySQL's roles are accounts
 			replacing = append(replacing, name+" "+text(r, 1))
-		case "Com_create_role", "Com_drop_role", "Com_alter_user", passwordCounter, flushCounter:
+		case "Com_alter_user", passwordCounter, flushCounter:
 			others = append(others, name+" "+text(r, 1))
 		}
 	}

@@ -114,7 +114,7 @@ func TestAccountsInTime(t *testing.T) {
 	reading("ann|%|a\nbob|%|b", 0)
 	l.accounts.at = l.accounts.at.Add(-markedAge)
 	if a := reading("ann|%|a\nbob|%|c", 0); a.Reading() != 2 || !a.Same("bob", "%", 0) {
-		t.Errorf("after a minute without a statement that counts: %+v", a)
+		t.Errorf("after a while without a statement that counts: %+v", a)
 	}
 	if a := reading("ann|%|a\nbob|%|c\nnew|%|n", 1); !a.Same("bob", "%", 0) {
 		t.Errorf("a new account makes others of all whose password changed: %+v", a)

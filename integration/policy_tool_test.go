@@ -90,6 +90,11 @@ func TestPolicyAsFile(t *testing.T) {
 	wants(t, "the plan", plan, "+ myprj: trusted project prj2: yes", "opens  myprj: myprj -> prj2 by trusted project",
 		"opens  myprj: prj2 -> * by not protected", "newly permitted 1 times: alice@127.0.0.1 in prj2 (SQL): "+ctas,
 		"newly permitted 1 times: bob@127.0.0.1 in prj2 (SQL): SELECT v FROM myprj.other", "replayed 3 statements: 3 would be decided otherwise")
+	if strings.Contains(plan, "beware") {
+		t.Errorf("the plan warns of a project that there is:\n%s", plan)
+	}
+	p.write("misspelt.yaml", strings.Replace(trusting, "      - prj2\n", "      - prj22\n", 1))
+	wants(t, "the plan of a misspelt trust", p.must("diff", "misspelt.yaml"), "beware myprj: trusts prj22, which is no project of the warehouse")
 	alice.refused(ctas) // a plan changes nothing
 	applied := p.must("apply", "trust.yaml")
 	wants(t, "the apply", applied, "+ myprj: trusted project prj2: yes", "applied as revision")

@@ -115,7 +115,7 @@ func diffPolicy(c *cobra.Command, args []string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := t.plan(c.OutOrStdout(), next, args[0]); err != nil {
+	if _, err := t.plan(c.Context(), c.OutOrStdout(), next, args[0]); err != nil {
 		return err
 	}
 	if len(logs) == 0 {
@@ -139,7 +139,7 @@ func applyPolicy(c *cobra.Command, args []string) error {
 		return err
 	}
 	out := c.OutOrStdout()
-	changes, err := t.plan(out, next, args[0])
+	changes, err := t.plan(c.Context(), out, next, args[0])
 	if err != nil || changes == 0 {
 		return err
 	}

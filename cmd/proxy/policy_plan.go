@@ -20,7 +20,7 @@ import (
 
 // plan prints what a file would change, and where data can newly come to rest or no longer can. It gives the number
 // of changes.
-func (t *truthTool) plan(out io.Writer, next *enforcement.Policy, path string) (int, error) {
+func (t *truthTool) plan(ctx context.Context, out io.Writer, next *enforcement.Policy, path string) (int, error) {
 	now := t.store.Current()
 	plan, err := enforcement.PlanChange(now.Policy(), t.asSealed(next), now.Options())
 	if err != nil {
@@ -42,7 +42,7 @@ func (t *truthTool) plan(out io.Writer, next *enforcement.Policy, path string) (
 	if changes == 0 {
 		fmt.Fprintln(out, "nothing changes")
 	}
-	return changes, nil
+	return changes, t.strangers(ctx, out, next)
 }
 
 // statement is one of a decision log, with all that its decision depends on.

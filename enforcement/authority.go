@@ -2,7 +2,7 @@ package enforcement
 
 import "sluice/parser"
 
-// RoleFor gives the role in the session project that a command needs (README.md, Commands).
+// RoleFor gives the role in the session project that a command needs (semantics 1.2 and 1.4; contract 3).
 // A command that it does not know needs a Super_Administrator.
 func RoleFor(c parser.Command) Role {
 	switch c.(type) {

@@ -55,7 +55,7 @@ type operator struct {
 	negated bool
 }
 
-// operators are those of the RAM policy language; there is no IfExists form.
+// operators are those of the RAM policy language (semantics 2.3); there is no IfExists form.
 var operators = func() map[string]*operator {
 	m := map[string]*operator{}
 	for _, o := range []operator{
@@ -262,7 +262,8 @@ type asking struct {
 	download bool
 }
 
-// holds tells whether the condition is true. An absent value makes it false, under negated operators too.
+// holds tells whether the condition is true. An absent value makes it false, under negated operators
+// too (contract 4).
 func (c *Condition) holds(a *asking) bool {
 	switch c.op.family {
 	case addressFamily:

@@ -7,7 +7,7 @@ import (
 )
 
 // Decide is step 5 of a statement's trip: it judges every flow of the graph, carriers expanded, in the
-// order of README.md (package, trusted project, exception). It is pure.
+// order of contract 2. It is pure.
 func (s *Snapshot) Decide(r *Request) Decision {
 	var d Decision
 	s.DecideInto(&d, r)
@@ -201,7 +201,7 @@ func (j *judge) flow(f *lineage.Flow) {
 	}
 }
 
-// ask fills in what is asked of the rules for a sink (docs/policy.md has the table).
+// ask fills in what is asked of the rules for a sink (the table of contract 2).
 func (j *judge) ask(a *asking, k *lineage.Sink) bool {
 	a.subject, a.now, a.task = &j.r.Subject, j.r.Now, j.r.Task
 	switch k.Kind {

@@ -16,7 +16,7 @@ const (
 	Permit
 )
 
-// Task is the task type of a session.
+// Task is the task type of a session (contract 2).
 type Task uint8
 
 // The task types.
@@ -60,7 +60,7 @@ type Request struct {
 // Rule is what let a flow out, or why nothing did.
 type Rule uint8
 
-// The rules in their order of precedence.
+// The rules in their order of precedence (contract 2).
 const (
 	NoRule            Rule = iota // nothing permits the flow
 	Unlabelled                    // the source is in no protected project
@@ -74,7 +74,7 @@ const (
 	NotUnderstood                 // the statement, or a part of it, cannot be read (fail closed)
 	SystemData                    // other people's data (logs, process lists)
 	NotRecorded                   // the audit could not take the entry
-	Stale                         // the snapshot is too old to decide by
+	Stale                         // the snapshot is too old to decide by (contract 5)
 	NoDisplay                     // a display cap of 0
 	Forbidden                     // the statement touches the schema that holds the policy
 	Carried                       // the sink is session state, which takes the label on
@@ -133,14 +133,14 @@ type Decision struct {
 	DryCap        int64
 	DryCapProject string
 	// Guarded: the statement reads protected data that the session project may not see, so the text
-	// of the warehouse's errors and warnings is replaced.
+	// of the warehouse's errors and warnings is replaced (contract 2).
 	Guarded bool
 	// Seals are the sealed clauses that this permit rests on: drift past the gateway is to be
 	// checked before it is used.
 	Seals []SealUse
 	// Shared are the objects of packages that this permit rests on: what they are is to be compared with what was shared.
 	Shared []*SharedObject
-	// Recorded: the decision is worth an audit entry.
+	// Recorded: the decision is worth an audit entry (contract 7).
 	Recorded bool
 }
 

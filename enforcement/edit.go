@@ -9,7 +9,7 @@ import (
 	"sluice/parser"
 )
 
-// The limits of packages are MaxCompute's.
+// The limits of semantics 1.4.
 const (
 	MaxItems     = 1000   // objects of a package
 	MaxAllowed   = 100000 // projects that may install a package
@@ -26,7 +26,7 @@ const (
 	Invalid   Fault = iota + 1 // a name or value that cannot be
 	Duplicate                  // it is there already
 	Unknown                    // it is not there
-	Limit                      // a limit is reached
+	Limit                      // a limit of semantics 1.4 is reached
 	Refused                    // the other project does not allow it
 	Syntax                     // a combination that the grammar forbids
 )
@@ -225,7 +225,7 @@ func (p *Policy) BreakSeal(name, schema, table string, b Breach) int {
 	return n
 }
 
-// LoseItem takes an object out of a package whose definition is gone. It reports
+// LoseItem takes an object out of a package whose definition is gone (contract 4). It reports
 // whether it was there.
 func (p *Policy) LoseItem(name, pkg, item, cause string, now time.Time) bool {
 	k, err := p.pkg(name, pkg)

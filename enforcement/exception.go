@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// ExceptionPolicy is the text of an exception policy, read and checked.
+// ExceptionPolicy is the text of an exception policy, read and checked (contract 4).
 type ExceptionPolicy struct {
 	Project    string
 	Statements []ExceptionStatement
@@ -43,7 +43,7 @@ var actionUses = map[string]use{
 	"createresource": 0, "createpackage": 0, "createvolume": 0, "createjob": 0, "insert": 0,
 }
 
-// ParsePolicy reads an exception policy of a project. The error is a *PolicyError.
+// ParsePolicy reads an exception policy of a project (semantics 2.2). The error is a *PolicyError.
 func ParsePolicy(text string, project string) (*ExceptionPolicy, error) {
 	d, v, fault := parseDocument(text)
 	if fault == nil {
@@ -313,7 +313,7 @@ func (r *policyReader) condition(op *operator, m *member, s *ExceptionStatement)
 	return r.sealed(m, &c, s)
 }
 
-// keyNames lists the condition keys in the order of docs/policy.md.
+// keyNames lists the condition keys in the order of the contract.
 var keyNames = strings.Join([]string{
 	keyTaskType, keySourceIP, keyTime, keyTransport, keyTargetProject, keyTargetTable, keyTargetKind, keySealed,
 }, ", ")

@@ -10,7 +10,7 @@ import (
 	"sluice/parser"
 )
 
-// Each limit of packages lets its number in, and not one more.
+// Each limit of packages lets its number in, and not one more (semantics 1.4).
 func TestPackageLimits(t *testing.T) {
 	now := time.Date(2026, 5, 4, 3, 2, 1, 0, time.UTC)
 	p := &Policy{Projects: map[string]*Project{}}

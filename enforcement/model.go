@@ -12,7 +12,7 @@ type Policy struct {
 	Projects map[string]*Project `json:"projects"` // by name; a project without an entry has the defaults
 }
 
-// DefaultMaxRow is the display cap of a project that set none (READ_TABLE_MAX_ROW).
+// DefaultMaxRow is the display cap of a project that set none (contract 2, READ_TABLE_MAX_ROW).
 const DefaultMaxRow = 10000
 
 // Project is one project's policy. It outlives the schema that it is about.
@@ -38,7 +38,7 @@ type Package struct {
 	Created time.Time  `json:"created"`
 	Items   []Item     `json:"items,omitempty"`
 	Allowed []Allowed  `json:"allowed,omitempty"`
-	Lost    []LostItem `json:"lost,omitempty"` // objects that left with their definition
+	Lost    []LostItem `json:"lost,omitempty"` // objects that left with their definition (contract 4)
 }
 
 // Item is one object of a package.
@@ -76,7 +76,7 @@ type Installation struct {
 	Readers []string  `json:"readers,omitempty"` // accounts granted Read
 }
 
-// Seal is what one table was when an exception was approved for it.
+// Seal is what one table was when an exception was approved for it (contract 4).
 type Seal struct {
 	Table      string    `json:"table"` // name in the project's schema, or schema.name in a group
 	Schema     string    `json:"schema"`

@@ -43,7 +43,7 @@ var sinkCases = []sinkCase{
 	{"variable", "T", SQL, lineage.Sink{Kind: lineage.CarrierSink, Name: "@v"}, "", false},
 }
 
-// expected is the rule again, written down as a reader would: what decides, what is shown, what is refused.
+// expected is contract 2 again, written down as a reader would: what decides, what is shown, what is refused.
 func (c *setting) expected() (effect Effect, rule Rule, dry bool, limit int64) {
 	k := &sinkCases[c.sink]
 	limit = -1

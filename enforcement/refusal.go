@@ -8,7 +8,7 @@ import (
 	"sluice/lineage"
 )
 
-// maxRefusal is the longest text of a refusal in bytes: what every client shows whole.
+// maxRefusal is the longest text of a refusal in bytes: what every client shows whole (contract 3).
 const maxRefusal = 500
 
 // Refusal gives the text of the ERR packet for a denied statement: the classic sentence, the flow, the

@@ -20,7 +20,7 @@ func (v *verdict) permits() bool {
 	return false
 }
 
-// rule finds what lets a flow out of a project, in the order of docs/policy.md: package, trust, exception.
+// rule finds what lets a flow out of a project, in the order of contract 2.
 func (s *Snapshot) rule(name string, p *project, src *lineage.Source, a *asking) verdict {
 	if a.project != "" {
 		if k := s.sharedBy(name, p, src, a); k != nil {

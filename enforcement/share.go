@@ -150,7 +150,7 @@ type PackageUse struct {
 }
 
 // PackagesAffected lists the package objects that a statement ends: by DROP, RENAME, CREATE OR REPLACE or a changed
-// view, wherever it stands. They leave their packages; wildcards name no object.
+// view (contract 4), wherever it stands. They leave their packages; wildcards name no object.
 func (s *Snapshot) PackagesAffected(g *lineage.Graph) []PackageUse {
 	if len(s.shared) == 0 {
 		return nil

@@ -16,7 +16,7 @@ type Options struct {
 	Groups map[string][]string
 	// SuperAdministrators are accounts: user or user@host.
 	SuperAdministrators []string
-	// OwnerExempt lets owners' own statements out of their projects (default off).
+	// OwnerExempt lets owners' own statements out of their projects (contract 3, default off).
 	OwnerExempt bool
 	// Prefixes stand before account names in policies; nil means ALIYUN$ and RAM$.
 	Prefixes []string
@@ -179,7 +179,7 @@ func (s *Snapshot) order() {
 	s.guarded = append(s.guarded, dry...)
 }
 
-// systemSchema tells whether a schema is no project.
+// systemSchema tells whether a schema is no project (contract 1).
 func systemSchema(name string) bool {
 	if len(name) < 3 || len(name) > len("performance_schema") {
 		return false

@@ -40,7 +40,7 @@ type Definer interface {
 	Query(ctx context.Context, sql string, args ...any) ([][]*string, error)
 }
 
-// Commander runs the gateway commands. It is safe for concurrent use.
+// Commander runs the gateway commands of contract section 3. It is safe for concurrent use.
 type Commander struct {
 	Policies  Truth
 	Audit     DecisionLog
@@ -409,7 +409,7 @@ func tablesOf(targets []enforcement.SealTarget) string {
 	return "the tables " + strings.Join(names, ", ")
 }
 
-// sealTargets finds the tables that an exception names.
+// sealTargets finds the tables that an exception names (contract 4).
 func (r *commandRun) sealTargets(text string) ([]enforcement.SealTarget, error) {
 	if text == "" {
 		return nil, nil

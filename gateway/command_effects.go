@@ -12,7 +12,7 @@ import (
 )
 
 // BeforeWrite breaks the seals and empties the package places that a statement is about to overtake,
-// before it is forwarded. It reports whether the policy changed.
+// before it is forwarded (contract 4). It reports whether the policy changed.
 func (c *Commander) BeforeWrite(ctx context.Context, s *enforcement.Snapshot, g *lineage.Graph, env *CommandEnv, text string, now time.Time) (bool, error) {
 	seals, packages := s.SealsAffected(g), s.PackagesAffected(g)
 	if len(seals) == 0 && len(packages) == 0 {

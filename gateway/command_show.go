@@ -58,7 +58,7 @@ func list(column string, values []string) *Answer {
 	return a
 }
 
-// securityConfiguration gives the vendor's lines in the vendor's order (MaxCompute's client prints these), and ours behind.
+// securityConfiguration gives the vendor's lines in the vendor's order (semantics 1.3), and ours behind.
 func (r *commandRun) securityConfiguration() *Answer {
 	p := r.entry()
 	a := &Answer{Columns: []string{"Key", "Value"}}

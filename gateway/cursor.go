@@ -39,7 +39,7 @@ func (p *prepared) executed(t *trip) {
 	}
 }
 
-// fetch gives rows of a cursor: judged again by the newest policy (decisions at use).
+// fetch gives rows of a cursor: judged again by the newest policy (contract 2, decisions at use).
 func (s *Session) fetch(ctx context.Context, packet []byte) error {
 	id, err := wire.ParseStatementID(packet)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 )
 
 // dynamic serves SQL-level PREPARE, EXECUTE, EXECUTE IMMEDIATE and DEALLOCATE: the text that will run is
-// found out, judged, and what was judged is what runs. It reports false when it answered.
+// found out, judged, and what was judged is what runs (contract 2). It reports false when it answered.
 func (s *Session) dynamic(ctx context.Context, t *trip) (bool, error) {
 	d := t.graph.Effects.Dynamic
 	if (d.Verb == "prepare" || d.Verb == "execute") && !plainStatement(d.Name) {

@@ -11,7 +11,7 @@ import (
 )
 
 // query serves COM_QUERY: each statement of the text is judged and sent by itself, against the
-// state that the one before left.
+// state that the one before left (contract 2).
 func (s *Session) query(ctx context.Context, packet []byte) error {
 	if s.unsettled() && parser.Opening(string(packet[1:])) {
 		if done, err := s.opening(ctx, packet); done || err != nil {
@@ -118,7 +118,7 @@ func (s *Session) reread(ctx context.Context, script *lineage.Script, text []byt
 }
 
 // unreadable answers a text that the lexer cannot read: refused while any project is protected,
-// forwarded otherwise (fail closed).
+// forwarded otherwise (contract 2, fail closed).
 func (s *Session) unreadable(ctx context.Context, packet []byte, err error) error {
 	var command *parser.CommandError
 	if errors.As(err, &command) {

@@ -10,7 +10,7 @@ import (
 
 // Apply is called with each new snapshot, after it became the current one. It returns when no
 // statement that was decided by an older snapshot can still be forwarded; statements in flight
-// that the new snapshot does not permit are killed and recorded.
+// that the new snapshot does not permit are killed and recorded (contract 5).
 func (g *Gateway) Apply(ctx context.Context, next *enforcement.Snapshot) error {
 	var killed []*killing
 	var busy []*Session

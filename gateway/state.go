@@ -6,7 +6,7 @@ import (
 )
 
 // state is what a session's next statement depends on. It is asked of the warehouse or
-// tracked, never guessed.
+// tracked, never guessed (contract 2).
 type state struct {
 	schema      string // current schema; "" for none
 	schemaStale bool   // ask before the next statement

@@ -6,7 +6,7 @@ import (
 	"sluice/enforcement"
 )
 
-// TaskTypes says which sessions are download or batch sessions without asking:
+// TaskTypes says which sessions are download or batch sessions without asking (contract 2):
 // by the program name in the connection attributes, or by account.
 type TaskTypes struct {
 	DT, MapReduce TaskMatch

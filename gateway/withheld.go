@@ -33,8 +33,8 @@ func (a *answering) withoutInsertID(buf []byte, at int, e wire.Event) error {
 	return err
 }
 
-// failed replaces the texts of errors that could carry data which the session project may not see,
-// and says why a statement was killed.
+// failed replaces the texts of errors that could carry data which the session project may not see
+// (contract 2), and says why a statement was killed.
 func (a *answering) failed(buf []byte, at int, e wire.Event) (bool, error) {
 	if a.f == nil {
 		return false, nil
@@ -82,7 +82,7 @@ func projectText(project string) string {
 	return "project '" + project + "'"
 }
 
-// checkOrigin is the defence in depth: a column definition that names a protected
+// checkOrigin is the defence in depth of contract 2: a column definition that names a protected
 // project which the graph does not means that the reader and the warehouse disagreed.
 func (a *answering) checkOrigin(ctx context.Context, buf []byte, at int, e wire.Event) error {
 	schema, _, err := wire.ColumnOrigin(e.Payload(buf[at:]))
@@ -171,8 +171,8 @@ func foldEqual(a string, b []byte) bool {
 	return true
 }
 
-// limited deals with a result that has as many rows as may be shown: it is stopped there with an error, never silently.
-// Where a project in dry run would have stopped it, that is recorded and it passes.
+// limited deals with a result that has as many rows as may be shown: it is stopped there with an error, never silently
+// (contract 2). Where a project in dry run would have stopped it, that is recorded and it passes.
 func (a *answering) limited(ctx context.Context, buf []byte, at int) (passed bool, err error) {
 	s, d := a.s, &a.f.decision
 	dry := a.walker.RowLimit != a.o.rowLimit
@@ -184,7 +184,7 @@ func (a *answering) limited(ctx context.Context, buf []byte, at int) (passed boo
 		return false, err
 	}
 	s.client.SetSequence(a.walker.Sequence() + 1)
-	if dry { // no entry, no permit
+	if dry { // no entry, no permit (contract 7)
 		s.deny(a.f, enforcement.NotRecorded, "the decision log cannot be written")
 		err = s.refuse(a.f)
 	} else {

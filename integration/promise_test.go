@@ -30,7 +30,7 @@ import (
 	"sluice/warehouse"
 )
 
-// The promise of docs/promise.md, raced: when Change has returned, no gateway decides by an older revision; with Redis
+// The promise of contract 5, raced: when Change has returned, no gateway decides by an older revision; with Redis
 // up, killed and restarted, with gateways that come and go, and with one that is stopped for longer than
 // its lease. SLUICE_TOGGLES sets the number of changes for a long run.
 

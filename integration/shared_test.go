@@ -13,7 +13,7 @@ import (
 	"sluice/integration/servers"
 )
 
-// What becomes of a table k in a package. A package shares an object, not a name: through whichever way
+// What becomes of a table k in a package. A package shares an object, not a name (contract 4): through whichever way
 // the table goes and another one comes, the other one is not shared; and whatever is done to the table itself, it stays.
 var sharings = []sharing{
 	{name: "past: DROP and CREATE", past: "DROP TABLE myprj.k;\nCREATE TABLE myprj.k (id INT PRIMARY KEY, v VARCHAR(50));\nINSERT INTO myprj.k VALUES (1, '" + canary + "')", leaves: true},

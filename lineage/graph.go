@@ -30,8 +30,8 @@ const (
 	// variable that holds text, "temporary s.t" a temporary table, "last_insert_id",
 	// "diagnostics", "prepared n" … Labels.Expand replaces it by what it carries.
 	CarrierSource
-	// SystemSource is other people's data: logs, process lists, statistics with samples
-	// (docs/channels.md). Object names it. Refused while any project is protected.
+	// SystemSource is other people's data: logs, process lists, statistics with samples (contract 2,
+	// side doors). Object names it. Refused while any project is protected.
 	SystemSource
 	// OpaqueSource is data whose origin cannot be read through: a server file, a federated table,
 	// dynamic SQL inside a routine. Detail says what.

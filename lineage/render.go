@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// Report is one statement of `proxy lineage --jsonl` (docs/lineage.md). Reads and Writes are sorted schema.table names,
+// Report is one statement of `proxy lineage --jsonl` (contract 9). Reads and Writes are sorted schema.table names,
 // views and programs read through. Every table that the statement names is in one of them: rows that are read,
 // definitions that are looked at (also in Structure), rows and definitions that are changed. Refused says
 // why the statement is not understood, "" when it is.

@@ -10,7 +10,7 @@ import (
 // Definitions are read twice: when they are used, and when they are made. What may not be used must not be there:
 // between the judgement of a statement and its run, another session could make a name mean it.
 
-// createView reads the view's query: the view is a sink of what it shows (docs/policy.md, the table of sinks).
+// createView reads the view's query: the view is a sink of what it shows (contract 2, the table of sinks).
 func (t *tracer) createView(n *ast.CreateViewStmt) {
 	what := Makes
 	if n.OrReplace { // ALTER VIEW too is read as this

@@ -11,7 +11,7 @@ type reach uint8
 const (
 	project   reach = iota // no system schema
 	metadata               // definitions, settings, figures: free
-	personal               // other people's statements or samples of data (docs/channels.md)
+	personal               // other people's statements or samples of data (contract 2, side doors)
 	forbidden              // the policy's own schema
 )
 

@@ -13,7 +13,7 @@ import (
 
 // tracer reads one statement, with all that stands behind its names, into a graph. At the level of
 // tables every source of a statement reaches every sink of it: what a statement reads may decide
-// what it writes, row by row (both kinds of flow count).
+// what it writes, row by row (contract 2: both kinds of flow count).
 type tracer struct {
 	b       *Bound
 	g       *Graph
@@ -216,7 +216,7 @@ func (t *tracer) readDefined(o Object, def *catalog.Object) {
 	}
 }
 
-// readView reads a view through to its base tables, in the view's own schema.
+// readView reads a view through to its base tables, in the view's own schema (contract 2).
 func (t *tracer) readView(o Object, def *catalog.Object) {
 	key := "view " + o.String()
 	if t.open[key] {

@@ -1,6 +1,6 @@
 package parser
 
-// Command is a statement to the gateway itself (README.md, Commands). The set is
+// Command is a statement to the gateway itself (contract section 3). The set is
 // closed: every member is in this file. String gives the canonical spelling, and
 // parsing that gives the command back.
 type Command interface {

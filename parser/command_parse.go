@@ -285,7 +285,7 @@ func (c *commandReader) setProtection() Command {
 	case c.accept("true"):
 		s.Value = Protected
 	case c.accept("false"):
-		return s // WITH EXCEPTION behind it is a syntax error: nothing is protected that it could except
+		return s // WITH EXCEPTION behind it is a syntax error (contract 3)
 	case c.accept("dryrun"):
 		s.Value = DryRun
 	default:

@@ -1,6 +1,6 @@
 package parser
 
-// privateShows are the SHOW statements that give other people's data (docs/channels.md).
+// privateShows are the SHOW statements that give other people's data (contract 2, side doors).
 var privateShows = [][]string{
 	{"BINLOG", "EVENTS"}, {"RELAYLOG", "EVENTS"}, {"PROFILES"}, {"QUERY_RESPONSE_TIME"}, {"SESSION_STATES"},
 	{"EXPLAIN"}, {"ANALYZE"}, {"SLOW"}, {"STATS_HISTOGRAMS"}, {"STATS_BUCKETS"}, {"STATS_TOPN"},

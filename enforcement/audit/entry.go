@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// Entry is one line of the log. A field that is added later is left out when empty, so that the lines
+// Entry is one line of the log (contract 7). A field that is added later is left out when empty, so that the lines
 // before it keep their hashes.
 type Entry struct {
 	ID             string    `json:"id"`

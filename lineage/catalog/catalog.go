@@ -15,7 +15,7 @@ import (
 type Loader interface {
 	// Load gives a whole schema; one that does not exist has Exists false.
 	Load(ctx context.Context, schema string) (*Schema, error)
-	// Clock gives a text that differs after every change of a definition (the catalog clock).
+	// Clock gives a text that differs after every change of a definition (contract 5, catalog clock).
 	Clock(ctx context.Context) (string, error)
 	// Folds tells whether names are compared in lower case (lower_case_table_names is not 0).
 	Folds(ctx context.Context) (bool, error)
@@ -38,7 +38,7 @@ type ByName interface {
 // ErrWhole says that an object cannot be read by its name.
 var ErrWhole = errors.New("the schema must be read whole")
 
-// DefaultMaxAge is how old the clock's reading may be.
+// DefaultMaxAge is how old the clock's reading may be (contract 5).
 const DefaultMaxAge = 250 * time.Millisecond
 
 // Catalog hands out snapshots of the definitions that are never older than its age limit.

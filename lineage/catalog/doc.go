@@ -2,5 +2,5 @@
 // columns, view bodies, triggers, routines, events, foreign keys, engines that reach outside.
 //
 // Definitions are loaded in bulk per schema, or one by one where a statement would wait for the bulk, kept by version and
-// never served older than the age limit once the catalog clock moved. It parses no SQL.
+// never served older than the age limit once the catalog clock moved (contract section 5). It parses no SQL.
 package catalog

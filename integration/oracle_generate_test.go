@@ -219,6 +219,12 @@ func (g *generator) scalar() string {
 	a := g.fresh()
 	with, leave := g.with()
 	defer leave()
+	if g.calls && g.chance(6) {
+		return with + "SELECT MAX(j.v) FROM " + g.table() + " " + a + ", JSON_TABLE(CONCAT('[', IFNULL(" + a + ".n, 0), ', ', LENGTH(" + a + ".s), ']'), '$[*]' COLUMNS (v INT PATH '$')) j"
+	}
+	if g.flavor == parser.MySQL && g.chance(6) {
+		return with + "SELECT MAX(l.n) FROM " + g.table() + " " + a + ", LATERAL (SELECT MAX(b.n) AS n FROM " + g.table() + " b WHERE b.id <= " + a + ".id) l"
+	}
 	return with + "SELECT " + g.one("MAX", "MIN", "COUNT", "SUM") + "(" + a + ".n) FROM " + g.table() + " " + a
 }
 

@@ -17,7 +17,11 @@ func (g *generator) statement() string {
 	case p < 62:
 		return g.insert()
 	case p < 80:
-		return g.update()
+		return g.changed(g.update)
+	case p < 92:
+		return g.changed(g.delete)
+	case p < 94 && g.mariadb() && g.variables && g.calls:
+		return g.block()
 	case p < 94:
 		return g.delete()
 	case p < 97 && g.calls:
@@ -67,10 +71,12 @@ func (g *generator) insert() string {
 	b.WriteString(g.one("INSERT INTO ", "INSERT IGNORE INTO ", "INSERT IGNORE INTO ", "REPLACE INTO ") + to)
 	verb := strings.HasPrefix(b.String(), "REPLACE")
 	again := !verb && g.chance(35)
-	switch g.random.IntN(4) {
-	case 0:
+	switch n := g.random.IntN(16); {
+	case n == 0 && !again && !g.mariadb():
+		b.WriteString(columns + "TABLE " + g.table())
+	case n < 4:
 		fmt.Fprintf(&b, "%sVALUES (%d, %s, 'x')", columns, g.random.IntN(50), g.one(g.number(), "("+g.scalar()+")"))
-	case 1:
+	case n < 8:
 		fmt.Fprintf(&b, " SET id = %d, n = (%s), s = 'set'", g.random.IntN(50), g.scalar())
 	default:
 		if q := g.query(); again {
@@ -80,7 +86,11 @@ func (g *generator) insert() string {
 		}
 	}
 	if again {
-		b.WriteString(" ON DUPLICATE KEY UPDATE " + g.one("n = VALUES(n)", "n = VALUES(n) + 1", "s = VALUES(s), n = ("+g.scalar()+")", "n = LENGTH("+to+".s)"))
+		noted := "n = VALUES(n) + 2"
+		if g.variables {
+			noted = "n = (@u1 := VALUES(id))"
+		}
+		b.WriteString(" ON DUPLICATE KEY UPDATE " + g.one(noted, "n = VALUES(n)", "n = VALUES(n) + 1", "s = VALUES(s), n = ("+g.scalar()+")", "n = LENGTH("+to+".s)"))
 	}
 	if g.mariadb() && g.chance(12) {
 		b.WriteString(" RETURNING " + g.one("id, n", "*", "id, (SELECT MAX(s) FROM "+g.spelt(g.one(oracleTables...))+")"))
@@ -113,6 +123,27 @@ func (g *generator) update() string {
 		return "UPDATE " + to + ", " + other + " SET " + set + g.where(o)
 	}
 	return "UPDATE " + to + g.one(" JOIN ", " LEFT JOIN ") + other + " ON " + a + ".id = " + o + ".id SET " + set + g.where(a)
+}
+
+// changed gives an UPDATE or DELETE, on MySQL and TiDB at times under a WITH.
+func (g *generator) changed(write func() string) string {
+	if g.mariadb() || g.chance(85) {
+		return write()
+	}
+	with, leave := g.with()
+	defer leave()
+	return with + write()
+}
+
+// block gives a compound statement that goes on behind errors, or looks at what a statement before it did.
+func (g *generator) block() string {
+	write := g.insert()
+	if i := strings.Index(write, " RETURNING"); i >= 0 {
+		write = write[:i]
+	}
+	return g.one("BEGIN NOT ATOMIC DECLARE CONTINUE HANDLER FOR SQLEXCEPTION SET @u1 = 77; "+write+"; END",
+		"BEGIN NOT ATOMIC DECLARE EXIT HANDLER FOR SQLEXCEPTION BEGIN END; "+write+"; SET @u2 = ROW_COUNT(); END",
+		"BEGIN NOT ATOMIC FOR r IN (SELECT id, n FROM "+g.table()+" ORDER BY id, n, s LIMIT 3) DO SET @u1 = r.n; "+write+"; END FOR; END")
 }
 
 // returning gives a clause that MariaDB alone has.

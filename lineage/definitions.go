@@ -143,16 +143,11 @@ func (d *Definitions) add(st *parser.Statement) error {
 	case *ast.CreateTableStmt:
 		d.addTree(n)
 	case nil:
-		if st.Tier == parser.TierTokens && startsWith(st.Text, "create") {
+		if st.Tier == parser.TierTokens && strings.HasPrefix(st.Kind, "create") {
 			d.unread = append(d.unread, st.Text)
 		}
 	}
 	return nil
-}
-
-func startsWith(text, word string) bool {
-	text = strings.TrimSpace(text)
-	return len(text) > len(word) && strings.EqualFold(text[:len(word)], word)
 }
 
 // Unread are the CREATE statements that were not understood: what they define is not known.

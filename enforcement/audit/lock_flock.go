@@ -9,18 +9,15 @@ import (
 	"time"
 )
 
-// lockPatience is how long another process may take to write one line.
-const lockPatience = 2 * time.Second
-
-// lock takes the file for this process until unlock. A process that dies gives it back. File systems that know no locks are
-// written without.
-func lock(f *os.File) error {
+// lock takes the file for this process until unlock, and fails when another one holds it for longer than patience. A process
+// that dies gives it back. File systems that know no locks are written without.
+func lock(f *os.File, patience time.Duration) error {
 	for begun := time.Now(); ; time.Sleep(time.Millisecond) {
 		err := flock(f, syscall.LOCK_EX|syscall.LOCK_NB)
 		switch {
 		case !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR):
 			return nil
-		case time.Since(begun) > lockPatience:
+		case time.Since(begun) >= patience:
 			return errors.New("another process holds its lock and does not give it back")
 		}
 	}

@@ -2,9 +2,12 @@
 
 package audit
 
-import "os"
+import (
+	"os"
+	"time"
+)
 
 // lock does nothing here: that each gateway has a file of its own is for its configuration.
-func lock(*os.File) error { return nil }
+func lock(*os.File, time.Duration) error { return nil }
 
 func unlock(*os.File) {}

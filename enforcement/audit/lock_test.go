@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 )
 
 // Two gateways with one file, as two that are started in one folder have, write one chain.
@@ -88,11 +89,17 @@ func TestLockThatIsHeld(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = holder.Close() }()
-	if err := lock(holder); err != nil {
+	if err := lock(holder, 0); err != nil {
 		t.Fatal(err)
 	}
-	if err := l.Record(context.Background(), &Entry{}); err == nil {
-		t.Error("recorded in a file that another one holds")
+	began := time.Now()
+	for range 100 { // one of them waits
+		if err := l.Record(context.Background(), &Entry{}); err == nil {
+			t.Error("recorded in a file that another one holds")
+		}
+	}
+	if took := time.Since(began); took > 10*lockPatience {
+		t.Errorf("a hundred entries waited for %v", took)
 	}
 	unlock(holder)
 	record(t, l, Entry{})

@@ -36,8 +36,9 @@ type Log struct {
 	mu   sync.Mutex
 	file *os.File
 	last string
-	end  int64 // where the last line ended that this process wrote or read; the file is longer when another one wrote
-	torn error // a write that failed half-way: nothing more can be chained
+	end  int64     // where the last line ended that this process wrote or read; the file is longer when another one wrote
+	held time.Time // when another process was last found to hold the file
+	torn error     // a write that failed half-way: nothing more can be chained
 
 	rows    chan *Entry
 	flush   chan chan struct{}
@@ -107,11 +108,21 @@ func (l *Log) goOn(f *os.File) error {
 	return nil
 }
 
-// locked runs do while no other process writes the file.
+// lockPatience is how long another process may take to write one line.
+const lockPatience = 2 * time.Second
+
+// locked runs do while no other process writes the file. Where one was waited for in vain a moment ago nobody waits again: all
+// sessions that have something to record stand behind the one that does.
 func (l *Log) locked(f *os.File, do func() error) error {
-	if err := lock(f); err != nil {
+	patience := lockPatience
+	if time.Since(l.held) < lockPatience {
+		patience = 0
+	}
+	if err := lock(f, patience); err != nil {
+		l.held = time.Now()
 		return err
 	}
+	l.held = time.Time{}
 	defer unlock(f)
 	return do()
 }

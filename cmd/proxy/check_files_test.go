@@ -3,61 +3,32 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
-	"math/big"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
-)
 
-// selfSigned puts a certificate and its key into one file.
-func selfSigned(t *testing.T, from, until time.Time) string {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "gateway"}, NotBefore: from, NotAfter: until}
-	cert, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	private, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	file := filepath.Join(t.TempDir(), "pair.pem")
-	text := append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: cert}), pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})...)
-	if err := os.WriteFile(file, text, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return file
-}
+	"sluice/integration/servers"
+)
 
 // What would keep serve from starting, or its clients from connecting, is told by check.
 func TestCheckFiles(t *testing.T) {
 	now := time.Now()
-	good := selfSigned(t, now.Add(-time.Hour), now.Add(time.Hour))
-	old := selfSigned(t, now.Add(-2*time.Hour), now.Add(-time.Hour))
-	early := selfSigned(t, now.Add(time.Hour), now.Add(2*time.Hour))
+	good, goodKey := servers.Certificate(t, now.Add(-time.Hour), now.Add(time.Hour))
+	old, oldKey := servers.Certificate(t, now.Add(-2*time.Hour), now.Add(-time.Hour))
+	early, earlyKey := servers.Certificate(t, now.Add(time.Hour), now.Add(2*time.Hour))
 	text := written(t, "no certificate")
 	folder := t.TempDir()
 	log := filepath.Join(folder, "audit.jsonl")
 	tls := func(cert, key string) string { return fmt.Sprintf("tls: {cert: %s, key: %s}\n", cert, key) }
 	for name, c := range map[string]struct{ config, log, wanted, unwanted string }{
-		"a good pair":            {tls(good, good), log, "certificate     " + good + ": CN=gateway, until ", "tls.cert: is"},
+		"a good pair":            {tls(good, goodKey), log, "certificate     " + good + ": CN=localhost, until ", "tls.cert: is"},
 		"no pair":                {"", log, "decision log    " + log + ": can be written", "certificate "},
-		"out of its time":        {tls(old, old), log, "tls.cert: is " + old + ", expected a certificate that is valid now: it ended at", "certificate  "},
-		"before its time":        {tls(early, early), log, "tls.cert: is " + early + ", expected a certificate that is valid now: it begins at", "certificate  "},
-		"another's key":          {tls(good, old), log, "tls.cert: is " + good + ", expected a certificate, with its key in tls.key", "certificate  "},
+		"out of its time":        {tls(old, oldKey), log, "tls.cert: is " + old + ", expected a certificate that is valid now: it ended at", "certificate  "},
+		"before its time":        {tls(early, earlyKey), log, "tls.cert: is " + early + ", expected a certificate that is valid now: it begins at", "certificate  "},
+		"another's key":          {tls(good, oldKey), log, "tls.cert: is " + good + ", expected a certificate, with its key in tls.key", "certificate  "},
 		"text":                   {tls(text, text), log, "tls.cert: is " + text + ", expected a certificate", "certificate  "},
 		"a log without folder":   {"", filepath.Join(folder, "none", "a.jsonl"), "audit.file: is " + filepath.Join(folder, "none", "a.jsonl") + ", expected a file that can be written", "decision log"},
 		"a log that is a folder": {"", folder, "audit.file: is " + folder + ", expected a file that can be written", "decision log"},
